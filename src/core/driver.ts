@@ -1,0 +1,109 @@
+import type { output, ZodObject } from "zod";
+import type { GenerationEvent, GenerationRequest, Token } from "./generation.ts";
+import type { Log } from "./log.ts";
+import type { Prompt } from "./prompt.ts";
+
+/** What is known of a model without loading its weights. */
+export interface ModelDescription {
+  /** Base name, such as `dolly-v2-3b`. */
+  readonly name: string;
+  /** Most tokens of prompt and answer together. */
+  readonly contextLength: number;
+  readonly vocabularySize: number;
+  /** Of the weights as served: `f32`, `f16`, `q8_0` … */
+  readonly precision: string;
+  /** Control strings of its tokenizer. */
+  readonly controlTokens: readonly string[];
+}
+
+/** A loaded model. Its native code runs elsewhere: nothing here blocks longer than tokenising one prompt. */
+export interface Model extends ModelDescription {
+  /** Sequences that run at the same time. */
+  readonly slots: number;
+  /** Changes exactly when the weights' content, the driver or the precision changes; hexadecimal. */
+  readonly fingerprint: string;
+  /** The tokenizer's end of text. */
+  readonly endOfText: number | null;
+  /** Throws GatewayError `invalid_value` for an id outside the vocabulary or an unknown control string. */
+  tokenize(prompt: Prompt): number[];
+  /** Text of the ids, byte-exact; control tokens are left out unless `control` is true. */
+  detokenize(tokens: readonly number[], options?: { control?: boolean }): string;
+  token(id: number): Token;
+  /** Id of a control string, or undefined. */
+  controlToken(text: string): number | undefined;
+  /**
+   * Throws GatewayError before the first event (overloaded, too long, engine unavailable) or between events
+   * (engine_crashed); throws `signal.reason` when aborted. Leaving the loop early stops the work within a step.
+   */
+  generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationEvent, void, undefined>;
+  /** Resolves when the engine makes progress; rejects with what is wrong. */
+  check(signal: AbortSignal): Promise<void>;
+  /** Ends running requests with an error and frees everything; a second call is harmless. */
+  close(): Promise<void>;
+}
+
+export interface Progress {
+  /** What is being done, such as "converting dolly-v2-tiny to f16". */
+  readonly task: string;
+  /** 0 to 1. */
+  readonly fraction: number;
+}
+
+export interface LoadContext {
+  /** Public name of the model, for messages. */
+  readonly name: string;
+  /** Where converted models are kept. */
+  readonly cacheDir: string;
+  /** Upper bound for the context, in tokens, from the config. */
+  readonly maxModelLen: number | undefined;
+  readonly log: Log;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+/** A driver with the options of one placement. */
+export interface BoundDriver {
+  readonly driver: string;
+  /** Reads headers only; throws OperatorError that names the file. */
+  inspect(context: LoadContext): Promise<ModelDescription>;
+  /** Throws OperatorError for files, GatewayError `model_load_failed` for engines. */
+  load(context: LoadContext, signal: AbortSignal): Promise<Model>;
+}
+
+export interface Driver {
+  readonly name: string;
+  /** One sentence for the documentation. */
+  readonly about: string;
+  /** Its part of the config schema; strict, snake_case, every option described. */
+  readonly options: ZodObject;
+  /** Options that hold paths; relative ones are resolved against the config file's folder. */
+  readonly paths: readonly string[];
+  /** Parses the options of one placement. */
+  bind(options: unknown): BoundDriver;
+}
+
+export interface DriverDefinition<Options extends ZodObject> {
+  readonly name: string;
+  readonly about: string;
+  readonly options: Options;
+  readonly paths: readonly (keyof output<Options> & string)[];
+  inspect(options: output<Options>, context: LoadContext): Promise<ModelDescription>;
+  load(options: output<Options>, context: LoadContext, signal: AbortSignal): Promise<Model>;
+}
+
+export function defineDriver<Options extends ZodObject>(definition: DriverDefinition<Options>): Driver {
+  const { name, about, options, paths } = definition;
+  return {
+    name,
+    about,
+    options,
+    paths,
+    bind(raw) {
+      const parsed = options.parse(raw);
+      return {
+        driver: name,
+        inspect: (context) => definition.inspect(parsed, context),
+        load: (context, signal) => definition.load(parsed, context, signal),
+      };
+    },
+  };
+}

@@ -1,0 +1,100 @@
+/** How the next token is drawn. Neutral values: temperature 1, topP 1, topK 0, minP 0, penalties 0, no bias. */
+export interface Sampling {
+  /** 0 to 2; 0 takes the most likely token. */
+  readonly temperature: number;
+  /** Above 0, up to 1; 1 turns it off. */
+  readonly topP: number;
+  /** 0 turns it off. */
+  readonly topK: number;
+  /** 0 to 1; 0 turns it off. */
+  readonly minP: number;
+  /** -2 to 2, once for each token that was generated before. OpenAI's formula. */
+  readonly presencePenalty: number;
+  /** -2 to 2, times the count of each token that was generated before. OpenAI's formula. */
+  readonly frequencyPenalty: number;
+  /** `[token id, bias]` pairs added to the logits; -100 to 100. */
+  readonly logitBias: readonly (readonly [id: number, bias: number])[];
+  /** A safe integer; null draws a fresh seed. */
+  readonly seed: number | null;
+}
+
+/** One prompt and the answers wanted for it. */
+export interface GenerationRequest {
+  /** Token ids, at least one, each inside the vocabulary; shorter than the context unless `maxTokens` is 0. */
+  readonly prompt: readonly number[];
+  /** How many answers; the prompt is computed once and forked. */
+  readonly choices: number;
+  /** Most tokens of one answer, the end token included; 0 only scores the prompt. */
+  readonly maxTokens: number;
+  readonly sampling: Sampling;
+  /** Token ids that end an answer; they are counted and reported, and are no part of the text. */
+  readonly stopTokens: readonly number[];
+  /** Strings that end an answer; neither they nor a part of them is ever in the text. */
+  readonly stopStrings: readonly string[];
+  /** Alternatives to report beside each generated token (0: its own log-probability only); null: none at all. */
+  readonly logprobs: number | null;
+  /** The same for the prompt's own tokens. */
+  readonly promptLogprobs: number | null;
+}
+
+/** A vocabulary entry. */
+export interface Token {
+  readonly id: number;
+  /** UTF-8 bytes that the token spells, maybe not whole characters; for a control token, its name. */
+  readonly bytes: Uint8Array;
+  /** Control tokens are no part of the answer's text. */
+  readonly control: boolean;
+}
+
+export interface TokenAlternative extends Token {
+  /** Natural logarithm of the probability under the model's own distribution (before sampling parameters). */
+  readonly logprob: number;
+}
+
+export interface TokenLogprob extends TokenAlternative {
+  /** Most likely first. */
+  readonly top: readonly TokenAlternative[];
+}
+
+export interface PromptTokenLogprob extends Token {
+  /** null for the first token, which nothing precedes. */
+  readonly logprob: number | null;
+  readonly top: readonly TokenAlternative[];
+}
+
+export type FinishReason = "stop" | "length";
+
+/**
+ * What a model yields for one request: one `start`, then `token`s of all choices interleaved, then one `finish` for
+ * each choice. Failure is thrown, never an event.
+ */
+export type GenerationEvent =
+  | {
+      readonly type: "start";
+      readonly promptTokens: number;
+      /** Prompt tokens whose keys and values were reused. */
+      readonly cachedTokens: number;
+      /** Milliseconds between arrival and the first step. */
+      readonly queuedMs: number;
+      readonly promptLogprobs?: readonly PromptTokenLogprob[];
+    }
+  | {
+      readonly type: "token";
+      readonly index: number;
+      /** What can be sent now: whole characters, without anything that may yet become a stop string; may be "". */
+      readonly text: string;
+      /** Tokens that are now complete in the text (all of them sent, or cut by a stop string, which shortens `bytes`). */
+      readonly tokens: readonly GeneratedToken[];
+    }
+  | {
+      readonly type: "finish";
+      readonly index: number;
+      readonly reason: FinishReason;
+      /** Generated tokens of this choice, the end token included. */
+      readonly completionTokens: number;
+    };
+
+export interface GeneratedToken extends Token {
+  /** Present where the request asked for log-probabilities. */
+  readonly logprob?: TokenLogprob;
+}

@@ -1,0 +1,66 @@
+import type { output, ZodType } from "zod";
+import type { Log } from "../core/log.ts";
+import type { Services } from "../routing/route.ts";
+
+/** What the HTTP room hands to an endpoint. */
+export interface EndpointRequest<Body> {
+  /** Path parameters, percent-decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly body: Body;
+  /** Aborted when the client goes away or the server stops. */
+  readonly signal: AbortSignal;
+  readonly requestId: string;
+  readonly log: Log;
+  /** Adds fields to the request's one log line: model, tokens, times, finish reason; never a prompt. */
+  record(fields: Readonly<Record<string, string | number | boolean | null>>): void;
+}
+
+export type EndpointReply =
+  | {
+      readonly kind: "json";
+      readonly status?: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body: object;
+    }
+  | {
+      /** Each value becomes one `data:` frame; `data: [DONE]` follows the last. The first is awaited before the headers. */
+      readonly kind: "events";
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly events: AsyncGenerator<object, void, undefined>;
+    };
+
+/** Time, identity and the rest of the gateway, passed in so that transcripts can be golden files. */
+export interface EndpointContext {
+  readonly services: Services;
+  /** Seconds since 1970, whole. */
+  now(): number;
+  /** Milliseconds of a clock that never goes back. */
+  monotonic(): number;
+  /** A fresh id with the prefix, such as `chatcmpl-…`. */
+  newId(prefix: string): string;
+}
+
+export interface EndpointDefinition<Body extends ZodType> {
+  readonly method: "get" | "post";
+  /** OpenAPI form: `/v1/models/{model}`. */
+  readonly path: string;
+  readonly summary: string;
+  /** Schema of the JSON body; absent for GET. */
+  readonly body?: Body;
+  /** JSON schema of the 200 body, for OpenAPI. */
+  readonly response: object;
+  /** The 200 answer may also be an event stream. */
+  readonly streams?: boolean;
+  handle(request: EndpointRequest<output<Body>>, context: EndpointContext): Promise<EndpointReply>;
+}
+
+/** An endpoint with its body type hidden: `handle` parses the body itself and throws GatewayError with the field's path. */
+export interface Endpoint {
+  readonly method: "get" | "post";
+  readonly path: string;
+  readonly summary: string;
+  readonly body: ZodType | null;
+  readonly response: object;
+  readonly streams: boolean;
+  handle(request: EndpointRequest<unknown>, context: EndpointContext): Promise<EndpointReply>;
+}

@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+/** `fast`: pure code and the fake driver. `engine`: *.slow.test.ts, real engines, sockets and child processes. */
+export default defineConfig({
+  test: {
+    reporters: ["default", "./test/counts-reporter.ts"],
+    projects: [
+      {
+        test: {
+          name: "fast",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/**/*.slow.test.ts"],
+          testTimeout: 10_000,
+        },
+      },
+      {
+        test: {
+          name: "engine",
+          include: ["test/**/*.slow.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          pool: "forks",
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+});
