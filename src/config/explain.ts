@@ -1,0 +1,103 @@
+import type { z } from "zod";
+import { suggestion } from "./nearest.ts";
+import type { KeyPath } from "./problem.ts";
+
+/** A zod issue in words for the person who wrote the file. */
+export interface Explanation {
+  readonly path: KeyPath;
+  /** Whether the key itself is wrong, or its value. */
+  readonly of: "key" | "value";
+  readonly message: string;
+}
+
+type Issue = z.core.$ZodIssue;
+
+export function explain(issues: readonly Issue[], data: unknown, schema: object): Explanation[] {
+  return issues.flatMap((issue) => explainOne(issue, data, schema));
+}
+
+function explainOne(issue: Issue, data: unknown, schema: object): Explanation[] {
+  const path = issue.path.filter((step) => typeof step !== "symbol");
+  const value = valueAt(data, path);
+  if (issue.code === "unrecognized_keys") {
+    const known = knownKeys(schema, data, path);
+    return issue.keys.map((key) => ({
+      path: [...path, key],
+      of: "key",
+      message: `unknown key${suggestion(key, known)}`,
+    }));
+  }
+  if (issue.code === "invalid_key") {
+    return [{ path, of: "key", message: issue.issues[0]?.message ?? issue.message }];
+  }
+  return [{ path, of: "value", message: valueMessage(issue, value) }];
+}
+
+function valueMessage(issue: Issue, value: unknown): string {
+  if (issue.code === "invalid_union" && "discriminator" in issue) {
+    const known = "options" in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
+    return choiceMessage(value, known);
+  }
+  if (issue.code === "invalid_value") return choiceMessage(value, issue.values.map(String));
+  if (issue.code === "invalid_type") {
+    const expected = issue.expected === "int" ? "a whole number" : article(issue.expected);
+    return value === undefined
+      ? `missing; expected ${expected}`
+      : `expected ${expected}, found ${told(value)}`;
+  }
+  const message = issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
+  return typeof value === "object" ? message : `${message}, found ${told(value)}`;
+}
+
+function choiceMessage(value: unknown, known: readonly string[]): string {
+  const choice = `expected ${known.length === 1 ? "" : "one of "}${known.map((item) => `"${item}"`).join(", ")}`;
+  if (value === undefined) return `missing; ${choice}`;
+  return `${choice}, found ${told(value)}${typeof value === "string" ? suggestion(value, known) : ""}`;
+}
+
+function told(value: unknown): string {
+  if (value === null) return "nothing";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "a map";
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+function article(type: string): string {
+  const names: Readonly<Record<string, string>> = { object: "a map", record: "a map", array: "a list" };
+  return names[type] ?? `a ${type}`;
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null;
+
+function valueAt(data: unknown, path: KeyPath): unknown {
+  let value = data;
+  for (const step of path) value = isRecord(value) ? value[step] : undefined;
+  return value;
+}
+
+/** Keys that a JSON schema allows at a path; where drivers differ, those of the driver named there. */
+function knownKeys(schema: object, data: unknown, path: KeyPath): string[] {
+  let part = branch(schema, data);
+  let value = data;
+  for (const step of path) {
+    value = isRecord(value) ? value[step] : undefined;
+    const properties = isRecord(part["properties"]) ? part["properties"] : {};
+    const inside =
+      typeof step === "number" ? part["items"] : (properties[step] ?? part["additionalProperties"]);
+    part = branch(inside, value);
+  }
+  return isRecord(part["properties"]) ? Object.keys(part["properties"]) : [];
+}
+
+function branch(schema: unknown, value: unknown): Readonly<Record<string, unknown>> {
+  if (!isRecord(schema)) return {};
+  const choices = schema["oneOf"];
+  if (!Array.isArray(choices)) return schema;
+  const driver = valueAt(value, ["driver"]);
+  const chosen: unknown = choices.find(
+    (choice) => valueAt(choice, ["properties", "driver", "const"]) === driver,
+  );
+  return isRecord(chosen) ? chosen : {};
+}

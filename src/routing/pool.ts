@@ -1,0 +1,190 @@
+import type { LoadContext, Model, Progress } from "../core/driver.ts";
+import type { Log } from "../core/log.ts";
+import { GatewayError, OperatorError } from "../errors.ts";
+import { COOLDOWN_MS } from "./policy.ts";
+import type { Placement, Route } from "./route.ts";
+
+/** A loaded model in use; it stays loaded until the lease is released. */
+export interface Lease {
+  readonly model: Model;
+  /** A second call is harmless. */
+  release(): void;
+}
+
+export interface PoolParts {
+  readonly log: Log;
+  /** What drivers are told when they load a route's model. */
+  context(route: Route, onProgress: (progress: Progress) => void): LoadContext;
+  readonly onProgress: (route: Route, progress: Progress) => void;
+  /** Milliseconds of a clock that never goes back. */
+  monotonic(): number;
+  /** Calls back once after a time in milliseconds; returns what cancels it. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+/** A placement's model from its first use until it is unloaded. */
+interface Entry {
+  readonly model: Promise<Model>;
+  /** Set once `model` has resolved. */
+  loaded: Model | undefined;
+  leases: number;
+  cancelUnload: (() => void) | undefined;
+}
+
+interface Failure {
+  readonly at: number;
+  readonly error: unknown;
+}
+
+/**
+ * Owns every loaded model: loads each placement once however many ask, keeps it while it is leased, and unloads it
+ * after the route's `ttl`.
+ */
+export class Pool {
+  readonly #parts: PoolParts;
+  readonly #entries = new Map<string, Entry>();
+  readonly #failures = new Map<string, Failure>();
+  /** Models that are being unloaded: their memory is waited for before the placement is loaded again. */
+  readonly #unloading = new Map<string, Promise<void>>();
+  readonly #closing = new AbortController();
+
+  constructor(parts: PoolParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Loads the placement's model unless it is loaded. Throws what the driver throws, `signal.reason` when the caller
+   * leaves (a load goes on for others), and `shutting_down` after `close`.
+   */
+  async acquire(route: Route, placement: Placement, signal: AbortSignal): Promise<Lease> {
+    signal.throwIfAborted();
+    if (this.#closing.signal.aborted) throw new GatewayError("shutting_down", "The server is shutting down.");
+    const entry = this.#entries.get(placement.id) ?? this.#startLoading(route, placement);
+    entry.cancelUnload?.();
+    entry.cancelUnload = undefined;
+    entry.leases += 1;
+    let held = true;
+    const release = () => {
+      if (!held) return;
+      held = false;
+      entry.leases -= 1;
+      this.#unloadWhenIdle(route, placement, entry);
+    };
+    try {
+      return { model: await unlessAborted(entry.model, signal), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** The placement's model where it is loaded now. */
+  loaded(placement: Placement): Model | undefined {
+    return this.#entries.get(placement.id)?.loaded;
+  }
+
+  loading(placement: Placement): boolean {
+    const entry = this.#entries.get(placement.id);
+    return entry !== undefined && entry.loaded === undefined;
+  }
+
+  /** The last load's failure, until a load succeeds. */
+  failure(placement: Placement): Failure | undefined {
+    return this.#failures.get(placement.id);
+  }
+
+  /** Ends loads and running requests and frees every model; a second call is harmless. */
+  async close(): Promise<void> {
+    this.#closing.abort(new GatewayError("shutting_down", "The server is shutting down."));
+    const entries = [...this.#entries.values()];
+    this.#entries.clear();
+    for (const entry of entries) entry.cancelUnload?.();
+    const loads = await Promise.allSettled(entries.map(({ model }) => model));
+    const closed = loads.map((load) => (load.status === "fulfilled" ? load.value.close() : undefined));
+    await Promise.all([...closed, ...this.#unloading.values()]);
+  }
+
+  #startLoading(route: Route, placement: Placement): Entry {
+    const entry: Entry = {
+      model: this.#load(route, placement),
+      loaded: undefined,
+      leases: 0,
+      cancelUnload: undefined,
+    };
+    this.#entries.set(placement.id, entry);
+    entry.model.then(
+      (model) => {
+        entry.loaded = model;
+        this.#failures.delete(placement.id);
+        this.#unloadWhenIdle(route, placement, entry);
+      },
+      (error: unknown) => {
+        if (this.#entries.get(placement.id) === entry) this.#entries.delete(placement.id);
+        if (!this.#closing.signal.aborted) {
+          this.#failures.set(placement.id, { at: this.#parts.monotonic(), error });
+        }
+      },
+    );
+    return entry;
+  }
+
+  async #load(route: Route, placement: Placement): Promise<Model> {
+    const { log, monotonic, onProgress } = this.#parts;
+    const { signal } = this.#closing;
+    await this.#unloading.get(placement.id);
+    const started = monotonic();
+    const context = this.#parts.context(route, (progress) => onProgress(route, progress));
+    const fields = { model: route.name, placement: placement.id, driver: placement.driver.driver };
+    log.info(fields, "loading");
+    checkTemplate(route, await placement.driver.inspect(context));
+    const model = await placement.driver.load(context, signal);
+    log.info({ ...fields, precision: model.precision, ms: Math.round(monotonic() - started) }, "loaded");
+    return model;
+  }
+
+  #unloadWhenIdle(route: Route, placement: Placement, entry: Entry): void {
+    const { loaded } = entry;
+    if (loaded === undefined || entry.leases > 0 || route.ttl === 0 || this.#closing.signal.aborted) return;
+    entry.cancelUnload?.();
+    entry.cancelUnload = this.#parts.after(route.ttl * 1000, () => {
+      this.#entries.delete(placement.id);
+      this.#parts.log.info({ model: route.name, placement: placement.id }, "unloading: idle");
+      const unloaded = loaded
+        .close()
+        .catch((error: unknown) =>
+          this.#parts.log.error(
+            { model: route.name, placement: placement.id, err: error },
+            "unloading failed",
+          ),
+        )
+        .finally(() => this.#unloading.delete(placement.id));
+      this.#unloading.set(placement.id, unloaded);
+    });
+  }
+}
+
+/** Seconds until a placement that failed is tried again, as `Retry-After` wants them. */
+export function retryAfter(failure: Failure, now: number): number {
+  return Math.min(60, Math.max(1, Math.ceil((failure.at + COOLDOWN_MS - now) / 1000)));
+}
+
+function checkTemplate(
+  { name, template }: Route,
+  { controlTokens }: { controlTokens: readonly string[] },
+): void {
+  const missing = template.controlTokens.filter((token) => !controlTokens.includes(token));
+  if (missing.length === 0) return;
+  const tokens = missing.map((token) => JSON.stringify(token)).join(", ");
+  throw new OperatorError(
+    `${name}: the template "${template.name}" needs control tokens that the model's tokenizer lacks: ${tokens}. ` +
+      'Choose the template that the model was trained with, or "plain".',
+  );
+}
+
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

@@ -1,0 +1,118 @@
+import type { LoadContext, Model } from "../core/driver.ts";
+import type { Log } from "../core/log.ts";
+import { GatewayError } from "../errors.ts";
+import { generate } from "./generate.ts";
+import type { Pool } from "./pool.ts";
+import type { Readiness, Route, RouteFacts, Services } from "./route.ts";
+import type { Router } from "./router.ts";
+
+export interface ServiceParts {
+  readonly router: Router;
+  readonly pool: Pool;
+  readonly log: Log;
+  /** Milliseconds of a clock that never goes back. */
+  monotonic(): number;
+  context(route: Route): LoadContext;
+}
+
+export function createServices({
+  router,
+  pool,
+  log,
+  monotonic,
+  context,
+}: ServiceParts): Services & Preloading {
+  const inspected = new Map<string, Promise<RouteFacts | null>>();
+  const waiting = new Set(router.routes.filter(({ preload }) => preload));
+  return {
+    routes: () => router.routes,
+    resolve: (name) => router.resolve(name),
+    generate: (route, prepare, signal) => generate({ pool, log, monotonic }, route, prepare, signal),
+    async facts(route) {
+      for (const placement of route.placements) {
+        const model = pool.loaded(placement);
+        if (model !== undefined) return factsOf(placement.driver.driver, model);
+      }
+      const facts = inspected.get(route.name) ?? inspect(route, context(route), log);
+      inspected.set(route.name, facts);
+      // Files that cannot be read now may be there at the next call.
+      if ((await facts) === null) inspected.delete(route.name);
+      return facts;
+    },
+    async ready(signal) {
+      const preloaded = router.routes.filter(({ preload }) => preload);
+      const found = await Promise.all(
+        preloaded.map(
+          async (route) => [route.name, await problemOf(route, pool, waiting.has(route), signal)] as const,
+        ),
+      );
+      const problems = Object.fromEntries(
+        found.filter((entry): entry is [string, string] => entry[1] !== null),
+      );
+      return { ready: Object.keys(problems).length === 0, problems } satisfies Readiness;
+    },
+    async preload(signal) {
+      for (const route of waiting) {
+        await loadOne(route, pool, log, signal);
+        waiting.delete(route);
+      }
+    },
+  };
+}
+
+export interface Preloading {
+  /** Loads the routes that ask for it, one after the other; throws what the last placement of the first failing one throws. */
+  preload(signal: AbortSignal): Promise<void>;
+}
+
+async function loadOne(route: Route, pool: Pool, log: Log, signal: AbortSignal): Promise<void> {
+  for (const [index, placement] of route.placements.entries()) {
+    try {
+      (await pool.acquire(route, placement, signal)).release();
+      return;
+    } catch (error) {
+      if (signal.aborted || index === route.placements.length - 1) throw error;
+      log.warn({ model: route.name, placement: placement.id, err: error }, "trying the next placement");
+    }
+  }
+}
+
+async function problemOf(
+  route: Route,
+  pool: Pool,
+  waiting: boolean,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const models = route.placements.flatMap((placement) => pool.loaded(placement) ?? []);
+  const [model] = models;
+  if (model !== undefined) {
+    return model.check(signal).then(
+      () => null,
+      (error: unknown) => (error instanceof GatewayError ? error.message : "the engine does not answer"),
+    );
+  }
+  if (waiting || route.placements.some((placement) => pool.loading(placement))) return "loading";
+  if (route.placements.some((placement) => pool.failure(placement) !== undefined))
+    return "could not be loaded";
+  // Unloaded after its ttl: the next request loads it.
+  return null;
+}
+
+async function inspect(route: Route, context: LoadContext, log: Log): Promise<RouteFacts | null> {
+  for (const placement of route.placements) {
+    try {
+      return factsOf(placement.driver.driver, await placement.driver.inspect(context));
+    } catch (error) {
+      log.warn(
+        { model: route.name, placement: placement.id, err: error },
+        "the model's files cannot be read",
+      );
+    }
+  }
+  return null;
+}
+
+const factsOf = (
+  driver: string,
+  { precision, contextLength }: Pick<Model, "precision" | "contextLength">,
+): RouteFacts => ({ driver, precision, contextLength });
