@@ -59,7 +59,8 @@ export function bindPlacements(
   return model.placements.map((placement, index) => {
     const { driver: wanted, ...options } = placement;
     const driver = drivers.find((candidate) => candidate.name === wanted);
-    if (driver === undefined) throw new TypeError(`the schema let an unknown driver through: ${String(wanted)}`);
+    if (driver === undefined)
+      throw new TypeError(`the schema let an unknown driver through: ${String(wanted)}`);
     for (const option of driver.paths) {
       const path = options[option];
       if (typeof path === "string") options[option] = resolve(folder, path);

@@ -11,11 +11,18 @@ export interface Lease {
   release(): void;
 }
 
+export interface LoadDisplay {
+  update(progress: Progress): void;
+  /** The load has ended, well or not. */
+  end(): void;
+}
+
 export interface PoolParts {
   readonly log: Log;
   /** What drivers are told when they load a route's model. */
   context(route: Route, onProgress: (progress: Progress) => void): LoadContext;
-  readonly onProgress: (route: Route, progress: Progress) => void;
+  /** Tells people how far a load has come. */
+  showLoad(route: Route): LoadDisplay;
   /** Milliseconds of a clock that never goes back. */
   monotonic(): number;
   /** Calls back once after a time in milliseconds; returns what cancels it. */
@@ -129,17 +136,21 @@ export class Pool {
   }
 
   async #load(route: Route, placement: Placement): Promise<Model> {
-    const { log, monotonic, onProgress } = this.#parts;
-    const { signal } = this.#closing;
+    const { log, monotonic } = this.#parts;
     await this.#unloading.get(placement.id);
     const started = monotonic();
-    const context = this.#parts.context(route, (progress) => onProgress(route, progress));
-    const fields = { model: route.name, placement: placement.id, driver: placement.driver.driver };
-    log.info(fields, "loading");
-    checkTemplate(route, await placement.driver.inspect(context));
-    const model = await placement.driver.load(context, signal);
-    log.info({ ...fields, precision: model.precision, ms: Math.round(monotonic() - started) }, "loaded");
-    return model;
+    const display = this.#parts.showLoad(route);
+    try {
+      const context = this.#parts.context(route, (progress) => display.update(progress));
+      const fields = { model: route.name, placement: placement.id, driver: placement.driver.driver };
+      log.info(fields, "loading");
+      checkTemplate(route, await placement.driver.inspect(context));
+      const model = await placement.driver.load(context, this.#closing.signal);
+      log.info({ ...fields, precision: model.precision, ms: Math.round(monotonic() - started) }, "loaded");
+      return model;
+    } finally {
+      display.end();
+    }
   }
 
   #unloadWhenIdle(route: Route, placement: Placement, entry: Entry): void {
