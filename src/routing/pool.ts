@@ -137,6 +137,7 @@ export class Pool {
 
   async #load(route: Route, placement: Placement): Promise<Model> {
     const { log, monotonic } = this.#parts;
+    const { signal } = this.#closing;
     await this.#unloading.get(placement.id);
     const started = monotonic();
     const display = this.#parts.showLoad(route);
@@ -145,7 +146,8 @@ export class Pool {
       const fields = { model: route.name, placement: placement.id, driver: placement.driver.driver };
       log.info(fields, "loading");
       checkTemplate(route, await placement.driver.inspect(context));
-      const model = await placement.driver.load(context, this.#closing.signal);
+      signal.throwIfAborted();
+      const model = await placement.driver.load(context, signal);
       log.info({ ...fields, precision: model.precision, ms: Math.round(monotonic() - started) }, "loaded");
       return model;
     } finally {

@@ -1,0 +1,197 @@
+import type { BoundDriver, LoadContext, Model, ModelDescription } from "../../src/core/driver.ts";
+import type { GenerationEvent, GenerationRequest } from "../../src/core/generation.ts";
+import type { Log } from "../../src/core/log.ts";
+import type { PromptTemplate } from "../../src/core/template.ts";
+import { Pool } from "../../src/routing/pool.ts";
+import type { Placement, Route } from "../../src/routing/route.ts";
+
+/** A promise that the test settles. */
+export interface Gate {
+  readonly passed: Promise<void>;
+  open(): void;
+  fail(error: Error): void;
+}
+
+export function gate(): Gate {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  promise.catch(() => undefined);
+  return { passed: promise, open: resolve, fail: reject };
+}
+
+export interface TestDriver extends BoundDriver {
+  loads: number;
+  closes: number;
+  /** Generations that have begun and not ended. */
+  running: number;
+}
+
+export interface TestDriverOptions {
+  readonly name?: string;
+  readonly controlTokens?: readonly string[];
+  /** Awaited by each load; the load's number from 1 on is passed in. */
+  readonly load?: (count: number, signal: AbortSignal) => Promise<void>;
+  readonly inspect?: () => Promise<void>;
+  /** Called before event number `index`; may throw. */
+  readonly before?: (index: number) => Promise<void>;
+  readonly check?: () => Promise<void>;
+}
+
+const finish: GenerationEvent = { type: "finish", index: 0, reason: "stop", completionTokens: 1 };
+const start: GenerationEvent = { type: "start", promptTokens: 1, cachedTokens: 0, queuedMs: 0 };
+
+export function testDriver(options: TestDriverOptions = {}): TestDriver {
+  const name = options.name ?? "test";
+  const description: ModelDescription = {
+    name: "tiny",
+    contextLength: 64,
+    vocabularySize: 10,
+    precision: "f16",
+    controlTokens: options.controlTokens ?? [],
+  };
+  const driver: TestDriver = {
+    driver: name,
+    loads: 0,
+    closes: 0,
+    running: 0,
+    async inspect() {
+      await options.inspect?.();
+      return description;
+    },
+    async load(_context, signal) {
+      driver.loads += 1;
+      await options.load?.(driver.loads, signal);
+      return model();
+    },
+  };
+  const model = (): Model => ({
+    ...description,
+    slots: 1,
+    fingerprint: name,
+    endOfText: 0,
+    tokenize: () => [1],
+    detokenize: () => "",
+    token: (id) => ({ id, bytes: new Uint8Array(), control: false }),
+    controlToken: () => undefined,
+    async *generate(_request: GenerationRequest, signal: AbortSignal) {
+      driver.running += 1;
+      try {
+        for (const [index, event] of [start, finish].entries()) {
+          await options.before?.(index);
+          signal.throwIfAborted();
+          yield event;
+        }
+      } finally {
+        driver.running -= 1;
+      }
+    },
+    check: async () => options.check?.(),
+    async close() {
+      driver.closes += 1;
+    },
+  });
+  return driver;
+}
+
+export const template: PromptTemplate = {
+  name: "plain",
+  about: "For tests.",
+  controlTokens: [],
+  defaults: {
+    temperature: 1,
+    topP: 1,
+    topK: 0,
+    minP: 0,
+    presencePenalty: 0,
+    frequencyPenalty: 0,
+    maxTokens: null,
+  },
+  strip: false,
+  render: () => ({ parts: [], end: [] }),
+};
+
+export function testRoute(drivers: readonly BoundDriver[], parts: Partial<Route> = {}): Route {
+  const name = parts.name ?? "tiny";
+  const placements: Placement[] = drivers.map((driver, index) => ({ id: `${name}/${index}`, driver }));
+  return {
+    name,
+    aliases: [],
+    instructAliases: [],
+    template,
+    multiTurn: "single",
+    truncateHistory: false,
+    defaults: template.defaults,
+    maxModelLen: undefined,
+    preload: false,
+    ttl: 0,
+    placements,
+    ...parts,
+  };
+}
+
+export interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: object;
+}
+
+export function recordingLog(lines: LogLine[] = []): Log & { lines: LogLine[] } {
+  const at = (level: string) => (fields: object, message: string) => {
+    lines.push({ level, message, fields });
+  };
+  const log = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error"), lines };
+  return { ...log, child: () => recordingLog(lines) };
+}
+
+/** A clock that stands still until it is moved, and then calls back what is due. */
+export class Clock {
+  now = 0;
+  readonly #timers = new Map<object, { due: number; callback: () => void }>();
+
+  readonly monotonic = (): number => this.now;
+
+  readonly after = (ms: number, callback: () => void): (() => void) => {
+    const timer = {};
+    this.#timers.set(timer, { due: this.now + ms, callback });
+    return () => {
+      this.#timers.delete(timer);
+    };
+  };
+
+  advance(ms: number): void {
+    this.now += ms;
+    for (const [timer, { due, callback }] of this.#timers) {
+      if (due > this.now) continue;
+      this.#timers.delete(timer);
+      callback();
+    }
+  }
+}
+
+export const context = (log: Log): LoadContext => ({
+  name: "tiny",
+  cacheDir: "",
+  maxModelLen: undefined,
+  log,
+  onProgress: () => undefined,
+});
+
+export interface PoolFixture {
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly log: Log & { lines: LogLine[] };
+}
+
+export function testPool(): PoolFixture {
+  const clock = new Clock();
+  const log = recordingLog();
+  const pool = new Pool({
+    log,
+    context: (_route, onProgress) => ({ ...context(log), onProgress }),
+    showLoad: () => ({ update: () => undefined, end: () => undefined }),
+    monotonic: clock.monotonic,
+    after: clock.after,
+  });
+  return { pool, clock, log };
+}
+
+export const never = new AbortController().signal;
