@@ -1,4 +1,5 @@
 import type { Progress } from "../core/driver.ts";
+import type { LoadDisplay } from "../routing/pool.ts";
 
 export interface ProgressParts {
   note(text: string): void;
@@ -7,12 +8,6 @@ export interface ProgressParts {
   /** Milliseconds of a clock that never goes back. */
   monotonic(): number;
   after(ms: number, callback: () => void): () => void;
-}
-
-export interface ProgressDisplay {
-  update(progress: Progress): void;
-  /** The work has ended, well or not. */
-  end(): void;
 }
 
 /** What ends sooner is not worth a line. */
@@ -24,7 +19,7 @@ const REPAINT_MS = 100;
 const QUARTERS = 4;
 
 /** Shows how far one piece of work has come, once it has taken longer than a second. */
-export function showProgress(first: string, parts: ProgressParts): ProgressDisplay {
+export function showProgress(first: string, parts: ProgressParts): LoadDisplay {
   const { note, columns, monotonic } = parts;
   let current: Progress = { task: first, fraction: 0 };
   let visible = false;

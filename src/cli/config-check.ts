@@ -1,0 +1,28 @@
+import { instructAliases } from "../config/names.ts";
+import { bindPlacements } from "../config/routes.ts";
+import type { Driver } from "../core/driver.ts";
+import { configFromFile, type Surroundings } from "./config-source.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Validates a config file and says what it would serve; needs no weights. */
+export function checkConfig(
+  file: string | undefined,
+  terminal: Terminal,
+  drivers: readonly Driver[],
+  templates: readonly string[],
+): void {
+  const around: Surroundings = { env: terminal.env, cwd: terminal.cwd, drivers, templates };
+  const { config, folder, source } = configFromFile(file === undefined ? {} : { config: file }, around);
+  const lines = [`${source}: valid`, `listens on ${config.host}, port ${config.port}`];
+  for (const [name, model] of Object.entries(config.models)) {
+    const template = model.template ?? "chosen from the tokenizer";
+    lines.push(`${name}: template ${template}; ${model.preload ? "loaded at start" : "loaded at first use"}`);
+    if (model.aliases.length > 0) lines.push(`  also ${model.aliases.join(", ")}`);
+    const instruct = instructAliases(name, model);
+    if (instruct.length > 0) lines.push(`  instruction completions as ${instruct.join(", ")}`);
+    bindPlacements(name, model, { drivers, folder });
+    for (const { driver, ...options } of model.placements)
+      lines.push(`  ${driver}: ${JSON.stringify(options)}`);
+  }
+  terminal.print(`${lines.join("\n")}\n`);
+}

@@ -1,0 +1,81 @@
+import { Command, CommanderError, Option } from "commander";
+import type { Driver } from "../core/driver.ts";
+import { OperatorError } from "../errors.ts";
+import { checkConfig } from "./config-check.ts";
+import { type ServeFlags, serveConfig } from "./config-source.ts";
+import { type ConvertFlags, convert, GGUF_TYPES } from "./convert.ts";
+import { packageVersion } from "./package.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface ProgramParts {
+  readonly terminal: Terminal;
+  readonly drivers: readonly Driver[];
+  readonly templates: readonly string[];
+}
+
+/**
+ * Runs one command line (without the interpreter and the script) to its end and gives the exit status: 0, 1 for a
+ * failure, 2 for wrong usage or a wrong config. What the user must know has been written to the terminal by then.
+ */
+export async function run(argv: readonly string[], parts: ProgramParts): Promise<number> {
+  try {
+    await program(parts).parseAsync([...argv], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (!(error instanceof OperatorError)) throw error;
+    parts.terminal.note(`dolly: ${error.message}\n`);
+    return error.exitStatus;
+  }
+}
+
+function program({ terminal, drivers, templates }: ProgramParts): Command {
+  const root = new Command("dolly")
+    .description("An OpenAI-compatible gateway for Databricks' Dolly v2 family.")
+    .version(packageVersion)
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.print, writeErr: terminal.note })
+    .showHelpAfterError("(dolly --help lists what there is)");
+
+  root
+    .command("serve")
+    .description("Serve one checkpoint, or what a config file says.")
+    .argument("[path]", "a checkpoint folder or a .gguf file, served under its base name")
+    .addOption(new Option("--config <file>", "config file (default: the embedded model; DOLLY_CONFIG)"))
+    .option("--host <host>", "address to listen on (DOLLY_HOST)")
+    .option("--port <number>", "port to listen on, 0 for any free one (DOLLY_PORT)")
+    .option("--cache-dir <folder>", "folder for converted models (DOLLY_CACHE)")
+    .option("--log-level <level>", "debug, info, warn, error or silent (DOLLY_LOG_LEVEL)")
+    .option("--driver <name>", `driver for PATH: ${drivers.map(({ name }) => name).join(", ")}`)
+    .option("--type <type>", `type that a checkpoint at PATH is converted to: ${GGUF_TYPES.join(", ")}`)
+    .option(
+      "--template <name>",
+      `prompt template for PATH: ${templates.join(", ")} (default: chosen from the tokenizer)`,
+    )
+    .action(async (path: string | undefined, flags: ServeFlags) => {
+      const { env, cwd } = terminal;
+      const loaded = serveConfig(path, flags, { env, cwd, drivers, templates });
+      // What follows needs HTTP and a log; the other commands, and a wrong config, do not wait for those.
+      const { serve } = await import("./serve.ts");
+      await serve(loaded, terminal, drivers);
+    });
+
+  root
+    .command("convert")
+    .description("Convert a Hugging Face checkpoint folder to a model file.")
+    .argument("<source>", "checkpoint folder")
+    .addOption(new Option("--to <format>", "format of the file").choices(["gguf"]).default("gguf"))
+    .addOption(new Option("--type <type>", "type of the weights").choices(GGUF_TYPES).default("f16"))
+    .requiredOption("--output <file>", "file to write")
+    .action((source: string, flags: ConvertFlags) => convert(source, flags, terminal));
+
+  root
+    .command("config")
+    .description("Work with config files.")
+    .command("check")
+    .description("Validate a config file and say what it would serve; needs no weights.")
+    .argument("[file]", "config file (default: as for serve)")
+    .action((file: string | undefined) => checkConfig(file, terminal, drivers, templates));
+
+  return root;
+}

@@ -1,0 +1,63 @@
+import { resolve } from "node:path";
+import { defaultCacheFolder } from "../config/cache-folder.ts";
+import type { Driver } from "../core/driver.ts";
+import { GatewayError, OperatorError } from "../errors.ts";
+import { createGateway, type Gateway } from "../gateway.ts";
+import { createLog } from "../telemetry/log.ts";
+import { banner } from "./banner.ts";
+import type { LoadedConfig } from "./config-source.ts";
+import { packageVersion } from "./package.ts";
+import { showProgress } from "./progress.ts";
+import { after, type Terminal } from "./terminal.ts";
+
+/**
+ * Serves until SIGINT or SIGTERM; then running requests finish within the grace period. A second signal ends the
+ * process at once with status 1.
+ */
+export async function serve(
+  { config, folder }: LoadedConfig,
+  terminal: Terminal,
+  drivers: readonly Driver[],
+): Promise<void> {
+  const { env, platform, home, note, columns } = terminal;
+  const monotonic = () => performance.now();
+  const gateway = await createGateway({
+    config,
+    drivers,
+    folder,
+    cacheDir: config.cache_dir ? resolve(folder, config.cache_dir) : defaultCacheFolder(platform, env, home),
+    log: createLog(config.log_level),
+    showLoad: ({ name }) => showProgress(`loading ${name}`, { note, columns, monotonic, after }),
+  });
+  const stop = new AbortController();
+  const stopped = new Promise<void>((resolveStopped) => {
+    stop.signal.addEventListener("abort", () => resolveStopped(), { once: true });
+  });
+  const forgetSignals = terminal.onSignal(() => {
+    if (stop.signal.aborted) terminal.exit(1);
+    stop.abort();
+    terminal.note(
+      `\nstopping: running requests have ${config.shutdown_grace} s; a second signal ends them at once\n`,
+    );
+  });
+  try {
+    const address = await gateway.listen();
+    terminal.print(banner(packageVersion, address, await gateway.models()));
+    await Promise.race([preload(gateway, stop.signal), stopped]);
+    if (!stop.signal.aborted) terminal.print("Ready. Ctrl-C stops it.\n");
+    await stopped;
+  } finally {
+    await gateway.close();
+    forgetSignals();
+  }
+}
+
+async function preload(gateway: Gateway, signal: AbortSignal): Promise<void> {
+  try {
+    await gateway.preload(signal);
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    const reason = error.cause instanceof Error ? `: ${error.cause.message}` : "";
+    throw new OperatorError(`${error.message}${reason}`, { cause: error });
+  }
+}

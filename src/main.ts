@@ -1,0 +1,39 @@
+import { homedir } from "node:os";
+import { drivers } from "../drivers/index.ts";
+import { run } from "./cli/program.ts";
+import type { Terminal } from "./cli/terminal.ts";
+import { templates } from "./templates/index.ts";
+
+// A reader such as `head` that closes the pipe must not end the gateway.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+
+const terminal: Terminal = {
+  env: process.env,
+  cwd: process.cwd(),
+  platform: process.platform,
+  home: homedir(),
+  print: (text) => process.stdout.write(text),
+  note: (text) => process.stderr.write(text),
+  columns: process.stderr.isTTY ? process.stderr.columns : 0,
+  onSignal(callback) {
+    process.on("SIGINT", callback);
+    process.on("SIGTERM", callback);
+    return () => {
+      process.off("SIGINT", callback);
+      process.off("SIGTERM", callback);
+    };
+  },
+  exit: (status) => process.exit(status),
+};
+
+const status = await run(process.argv.slice(2), {
+  terminal,
+  drivers,
+  templates: templates.map(({ name }) => name),
+});
+// Written output first: a pipe may still hold it.
+process.stdout.write("", () => process.exit(status));

@@ -1,0 +1,112 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { run } from "../../src/cli/program.ts";
+import { testDrivers } from "../config/drivers.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "dolly-cli-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function dolly(...argv: string[]) {
+  const output = { status: 0, printed: "", noted: "" };
+  output.status = await run(argv, {
+    drivers: testDrivers,
+    templates: ["dolly-v2", "plain"],
+    terminal: {
+      env: {},
+      cwd: folder,
+      platform: "linux",
+      home: folder,
+      print: (text) => {
+        output.printed += text;
+      },
+      note: (text) => {
+        output.noted += text;
+      },
+      columns: 0,
+      onSignal: () => () => undefined,
+      exit: (status) => {
+        throw new Error(`exit ${status}`);
+      },
+    },
+  });
+  return output;
+}
+
+const { version }: { version: string } = JSON.parse(readFileSync("package.json", "utf8"));
+
+test("--version and --help go to standard output", async () => {
+  expect(await dolly("--version")).toEqual({ status: 0, printed: `${version}\n`, noted: "" });
+  const help = await dolly("--help");
+  expect(help).toMatchObject({ status: 0, noted: "" });
+  for (const command of ["serve", "convert", "config"]) expect(help.printed).toContain(command);
+  const serve = await dolly("serve", "--help");
+  expect(serve.printed).toContain("llama-cpp, script");
+});
+
+test.each([
+  [["serv"], "unknown command 'serv'", "Did you mean serve?"],
+  [["serve", "--prot", "1"], "unknown option '--prot'", "Did you mean --port?"],
+  [["serve", "a", "b"], "too many arguments", ""],
+  [["serve", "--port"], "argument missing", ""],
+  [["convert", "x"], "required option '--output <file>'", ""],
+  [["convert", "x", "--output", "y", "--type", "q9"], "Allowed choices are f32, f16, bf16, q8_0, q4_0", ""],
+  [["config"], "check", ""],
+  [[], "serve", ""],
+])("wrong usage %j is explained, with status 2", async (argv, message, hint) => {
+  const { status, noted } = await dolly(...argv);
+  expect(status).toBe(2);
+  expect(noted).toContain(message);
+  expect(noted).toContain(hint);
+});
+
+test.each([
+  [["serve", "--type", "f16"], "--type goes with a PATH"],
+  [["serve", "x", "--config", "y"], "either a PATH or --config"],
+  [["serve", "missing"], "missing: no such file or folder"],
+  [["serve", ".", "--driver", "script"], '--driver: "script" serves no files'],
+  [["serve", ".", "--driver", "llama"], '--driver: expected one of "llama-cpp", "script", found "llama"'],
+  [["serve", ".", "--template", "doly"], '--template: expected one of "dolly-v2", "plain", found "doly"'],
+  [["serve", ".", "--type", "q8"], '--type: expected one of "f16", "q8_0", found "q8"; did you mean "q8_0"?'],
+  [["serve", ".", "--port", "many"], '--port: expected a number, found "many"'],
+  [["serve", ".", "--port", "70000"], "--port: too big: expected number to be <=65535, found 70000"],
+  [["serve", "--config", "none.yaml"], "none.yaml: no such file"],
+  [["config", "check", "."], "it is a folder, not a file"],
+])("%j is refused: %s", async (argv, message) => {
+  const { status, noted } = await dolly(...argv);
+  expect(noted).toContain(message);
+  expect(status).toBe(2);
+});
+
+test("config check says what a file would serve, without its weights", async () => {
+  writeFileSync(
+    join(folder, "good.yaml"),
+    "port: 81\nmodels:\n  big:\n    aliases: [dolly]\n    placements: [{ driver: llama-cpp, model: ./nowhere }]\n",
+  );
+  const { status, printed } = await dolly("config", "check", "good.yaml");
+  expect(status).toBe(0);
+  for (const part of [
+    "good.yaml: valid",
+    "port 81",
+    "big:",
+    "dolly",
+    "big-instruct",
+    "llama-cpp",
+    "./nowhere",
+  ]) {
+    expect(printed).toContain(part);
+  }
+});
+
+test("config check explains a wrong file, with status 2", async () => {
+  writeFileSync(join(folder, "bad.yaml"), "models:\n  big:\n    placement: []\n");
+  const { status, noted } = await dolly("config", "check", "bad.yaml");
+  expect(status).toBe(2);
+  expect(noted).toContain('bad.yaml:3:5: models.big.placement: unknown key; did you mean "placements"?');
+});
