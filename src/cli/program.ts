@@ -13,6 +13,15 @@ export interface ProgramParts {
   readonly templates: readonly string[];
 }
 
+const SERVE_EXAMPLES = `
+Examples:
+  dolly serve                                  the embedded model
+  dolly serve ./dolly-v2-3b --type q8_0        a checkpoint folder, converted once
+  dolly serve ./dolly-v2-3b.q4_0.gguf          a model file
+  dolly serve --config dolly.yaml --port 8080  what a config file says
+
+A flag wins over an environment variable, that over the config file, that over the default.`;
+
 /**
  * Runs one command line (without the interpreter and the script) to its end and gives the exit status: 0, 1 for a
  * failure, 2 for wrong usage or a wrong config. What the user must know has been written to the terminal by then.
@@ -52,6 +61,7 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
       "--template <name>",
       `prompt template for PATH: ${templates.join(", ")} (default: chosen from the tokenizer)`,
     )
+    .addHelpText("after", SERVE_EXAMPLES)
     .action(async (path: string | undefined, flags: ServeFlags) => {
       const { env, cwd } = terminal;
       const loaded = serveConfig(path, flags, { env, cwd, drivers, templates });
