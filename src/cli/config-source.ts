@@ -65,7 +65,7 @@ export function configFromCheckpoint(path: string, flags: ServeFlags, around: Su
     ...flag([...placement, "type"], flags.type, "--type"),
     ...settings(flags, around),
   ];
-  const document = { data: { models: { [name]: model } }, where: () => "PATH" };
+  const document = { data: { models: { [name]: model } }, hidden: new Set(), where: () => "PATH" };
   const config = parseConfig(document, overrides, around.drivers, around.templates);
   return { config, folder: around.cwd, source };
 }

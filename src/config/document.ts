@@ -16,6 +16,8 @@ import { configError, type KeyPath, type Problem } from "./problem.ts";
 /** A configuration before it is checked, and where each part of it was said. */
 export interface ConfigDocument {
   readonly data: unknown;
+  /** Values that came from environment variables: they may be secret, so no message repeats them. */
+  readonly hidden: ReadonlySet<unknown>;
   /** The place of a value, or of its key; of the nearest part above it where it is absent. */
   where(path: KeyPath, of?: "key" | "value"): string;
 }
@@ -51,12 +53,13 @@ export function readDocument(
     message,
   }));
   if (problems.length > 0) throw configError(problems);
-  replaceVariables(document, env, (node, message) =>
+  const hidden = replaceVariables(document, env, (node, message) =>
     problems.push({ where: place(node.range?.[0] ?? 0), path: [], message }),
   );
   if (problems.length > 0) throw configError(problems);
   return {
     data: plainData(file, document),
+    hidden,
     where: (path, of = "value") => place(offsetOf(document, path, of)),
   };
 }
@@ -84,27 +87,39 @@ function plainData(file: string, document: Document.Parsed): unknown {
   try {
     return document.toJS({ maxAliasCount: MOST_ALIASES });
   } catch (error) {
+    if (error instanceof RangeError) throw fileError(file, "the file is nested too deeply");
     if (error instanceof ReferenceError) {
       throw fileError(file, `aliases repeat too much of the file: ${error.message}`);
     }
-    if (error instanceof RangeError) throw fileError(file, "the file is nested too deeply");
+    // What only shows when aliases and merges are followed, such as a merge of something that is no map.
+    if (error instanceof Error) throw fileError(file, error.message);
     throw error;
   }
 }
 
+/** Puts variables in place and gives the values that hold one; reports merges that cannot be. */
 function replaceVariables(
   document: Document.Parsed,
   env: Readonly<Record<string, string | undefined>>,
   report: (node: Node, message: string) => void,
-): void {
+): ReadonlySet<unknown> {
+  const hidden = new Set<unknown>();
   visit(document, {
+    Pair(_key, { key, value }) {
+      if (!isScalar(key) || key.value !== "<<" || !isScalar(value)) return;
+      report(key, "`<<` merges a map or an alias of one");
+    },
     Scalar(key, node) {
       if (key === "key" || typeof node.value !== "string") return;
       const replaced = substitute(node.value, env, node.type === "PLAIN");
       if ("problem" in replaced) report(node, replaced.problem);
-      else node.value = replaced.value;
+      else if (replaced.value !== node.value) {
+        node.value = replaced.value;
+        hidden.add(replaced.value);
+      }
     },
   });
+  return hidden;
 }
 
 function offsetOf(document: Document.Parsed, path: KeyPath, of: "key" | "value"): number {

@@ -12,11 +12,25 @@ export interface Explanation {
 
 type Issue = z.core.$ZodIssue;
 
-export function explain(issues: readonly Issue[], data: unknown, schema: object): Explanation[] {
-  return issues.flatMap((issue) => explainOne(issue, data, schema));
+/**
+ * Every issue in words. `schema` is the JSON schema of the whole, for the keys that are known at a place; values in
+ * `hidden` are not repeated.
+ */
+export function explain(
+  issues: readonly Issue[],
+  data: unknown,
+  schema: object,
+  hidden: ReadonlySet<unknown>,
+): Explanation[] {
+  return issues.flatMap((issue) => explainOne(issue, data, schema, hidden));
 }
 
-function explainOne(issue: Issue, data: unknown, schema: object): Explanation[] {
+function explainOne(
+  issue: Issue,
+  data: unknown,
+  schema: object,
+  hidden: ReadonlySet<unknown>,
+): Explanation[] {
   const path = issue.path.filter((step) => typeof step !== "symbol");
   const value = valueAt(data, path);
   if (issue.code === "unrecognized_keys") {
@@ -30,29 +44,28 @@ function explainOne(issue: Issue, data: unknown, schema: object): Explanation[] 
   if (issue.code === "invalid_key") {
     return [{ path, of: "key", message: issue.issues[0]?.message ?? issue.message }];
   }
-  return [{ path, of: "value", message: valueMessage(issue, value) }];
+  const found = hidden.has(value) ? "a value from the environment" : told(value);
+  return [{ path, of: "value", message: valueMessage(issue, value, found) }];
 }
 
-function valueMessage(issue: Issue, value: unknown): string {
+function valueMessage(issue: Issue, value: unknown, found: string): string {
   if (issue.code === "invalid_union" && "discriminator" in issue) {
     const known = "options" in issue && Array.isArray(issue.options) ? issue.options.map(String) : [];
-    return choiceMessage(value, known);
+    return choiceMessage(value, known, found);
   }
-  if (issue.code === "invalid_value") return choiceMessage(value, issue.values.map(String));
+  if (issue.code === "invalid_value") return choiceMessage(value, issue.values.map(String), found);
   if (issue.code === "invalid_type") {
     const expected = issue.expected === "int" ? "a whole number" : article(issue.expected);
-    return value === undefined
-      ? `missing; expected ${expected}`
-      : `expected ${expected}, found ${told(value)}`;
+    return value === undefined ? `missing; expected ${expected}` : `expected ${expected}, found ${found}`;
   }
   const message = issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
-  return typeof value === "object" ? message : `${message}, found ${told(value)}`;
+  return typeof value === "object" ? message : `${message}, found ${found}`;
 }
 
-function choiceMessage(value: unknown, known: readonly string[]): string {
+function choiceMessage(value: unknown, known: readonly string[], found: string): string {
   const choice = `expected ${known.length === 1 ? "" : "one of "}${known.map((item) => `"${item}"`).join(", ")}`;
   if (value === undefined) return `missing; ${choice}`;
-  return `${choice}, found ${told(value)}${typeof value === "string" ? suggestion(value, known) : ""}`;
+  return `${choice}, found ${found}${typeof value === "string" ? suggestion(value, known) : ""}`;
 }
 
 function told(value: unknown): string {

@@ -34,7 +34,7 @@ export function parseConfig(
   };
   const parsed = schema.safeParse(data);
   if (!parsed.success) {
-    const explanations = explain(parsed.error.issues, data, configJsonSchema(schema));
+    const explanations = explain(parsed.error.issues, data, configJsonSchema(schema), document.hidden);
     throw configError(explanations.map(({ path, of, message }) => problem(path, of, message)));
   }
   const conflicts = nameProblems(parsed.data);

@@ -131,6 +131,7 @@ test.each([
   ["a key twice", `port: 1\nport: 2\n${minimal}`, "dolly.yaml:2:1: Map keys must be unique"],
   ["broken YAML", "models: [", "dolly.yaml:1:10: "],
   ["an unknown tag", `port: !eval 1\n${minimal}`, "dolly.yaml:1:7: Unresolved tag: !eval"],
+  ["a merge of nothing", "models:\n  a:\n    <<: 7\n", "dolly.yaml:3:5: `<<` merges"],
   ["two documents", `${minimal}---\n${minimal}`, "dolly.yaml:5:1: Source contains multiple documents"],
 ])("%s is refused with its place", (_, text, message) => {
   expect(refusal(text)).toContain(message);
@@ -175,6 +176,14 @@ test("environment variables are replaced in values, and an unset one is an error
   expect(refusal(text, { H: "::1", N: "7" })).toBe("dolly.yaml:2:7: the environment variable P is not set");
   expect(refusal(`host: "\${env.}"\n${minimal}`)).toContain("dolly.yaml:1:7: ");
   expect(refusal(`host: "\${env.HOST"\n${minimal}`, { HOST: "x" })).toContain("is no reference");
+});
+
+test("an error does not repeat what came from the environment", () => {
+  const secret = "sk-canary";
+  const text = `port: \${env.KEY}\nlog_level: "\${env.KEY}"\nshutdown_grace: x\${env.KEY}\n${minimal}`;
+  const message = refusal(text, { KEY: secret });
+  expect(message).toContain("port: expected a number, found a value from the environment");
+  expect(message).not.toContain(secret);
 });
 
 test("a value from the environment is a value, not YAML", () => {

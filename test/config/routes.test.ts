@@ -42,7 +42,10 @@ function routesOf(models: object, controlTokens: readonly string[] | undefined) 
       },
     };
   });
-  const config = parseConfig({ data: { models }, where: () => "" }, [], drivers, ["dolly-v2", "plain"]);
+  const config = parseConfig({ data: { models }, hidden: new Set(), where: () => "" }, [], drivers, [
+    "dolly-v2",
+    "plain",
+  ]);
   const routes = buildRoutes(config, {
     drivers,
     templates: [dolly, plain],
