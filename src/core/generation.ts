@@ -51,12 +51,14 @@ export interface TokenAlternative extends Token {
   readonly logprob: number;
 }
 
-export interface TokenLogprob extends TokenAlternative {
-  /** Most likely first. */
-  readonly top: readonly TokenAlternative[];
+export interface GeneratedToken extends Token {
+  /** Present where the request asked for log-probabilities. */
+  readonly logprob?: number;
+  /** The most likely tokens in its place, best first; present with `logprob`. */
+  readonly top?: readonly TokenAlternative[];
 }
 
-export interface PromptTokenLogprob extends Token {
+export interface PromptToken extends Token {
   /** null for the first token, which nothing precedes. */
   readonly logprob: number | null;
   readonly top: readonly TokenAlternative[];
@@ -76,7 +78,7 @@ export type GenerationEvent =
       readonly cachedTokens: number;
       /** Milliseconds between arrival and the first step. */
       readonly queuedMs: number;
-      readonly promptLogprobs?: readonly PromptTokenLogprob[];
+      readonly promptLogprobs?: readonly PromptToken[];
     }
   | {
       readonly type: "token";
@@ -93,8 +95,3 @@ export type GenerationEvent =
       /** Generated tokens of this choice, the end token included. */
       readonly completionTokens: number;
     };
-
-export interface GeneratedToken extends Token {
-  /** Present where the request asked for log-probabilities. */
-  readonly logprob?: TokenLogprob;
-}

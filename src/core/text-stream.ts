@@ -1,14 +1,14 @@
-import type { GeneratedToken } from "./generation.ts";
+import type { Token } from "./generation.ts";
 
-export interface TextFragment {
+export interface TextFragment<T extends Token> {
   /** Whole characters that can be sent now. */
   readonly text: string;
   /** Tokens that are settled: all of their text was sent, or what is left of it after a stop string cut it. */
-  readonly tokens: readonly GeneratedToken[];
+  readonly tokens: readonly T[];
 }
 
-interface PendingToken {
-  readonly token: GeneratedToken;
+interface PendingToken<T> {
+  readonly token: T;
   /** Where its bytes begin and end, counted from the beginning of the answer. */
   readonly start: number;
   readonly end: number;
@@ -19,13 +19,13 @@ interface PendingToken {
  * out to be the beginning of a stop string; everything else is sent at once. It works on UTF-8 bytes, where a stop
  * string is found exactly where it would be found in the text.
  */
-export class TextStream {
+export class TextStream<T extends Token> {
   readonly #stops: readonly Uint8Array[];
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #held: Uint8Array = new Uint8Array(0);
   /** Bytes sent so far: where `#held` begins. */
   #sent = 0;
-  readonly #pending: PendingToken[] = [];
+  readonly #pending: PendingToken<T>[] = [];
   #stopped = false;
 
   /** `stopStrings`: each at least one character. */
@@ -38,7 +38,7 @@ export class TextStream {
     return this.#stopped;
   }
 
-  push(token: GeneratedToken): TextFragment {
+  push(token: T): TextFragment<T> {
     if (this.#stopped) return { text: "", tokens: [] };
     const added = token.control ? new Uint8Array(0) : token.bytes;
     const start = this.#sent + this.#held.length;
@@ -51,12 +51,12 @@ export class TextStream {
   }
 
   /** Sends what was held back; an unfinished character becomes U+FFFD. */
-  finish(): TextFragment {
+  finish(): TextFragment<T> {
     const { text, tokens } = this.#send(this.#held.length);
     return { text: text + this.#decoder.decode(), tokens };
   }
 
-  #send(length: number): TextFragment {
+  #send(length: number): TextFragment<T> {
     const text = this.#decoder.decode(this.#held.subarray(0, length), { stream: true });
     this.#held = this.#held.subarray(length);
     this.#sent += length;
@@ -65,7 +65,7 @@ export class TextStream {
     return { text, tokens: tokens.map(({ token }) => token) };
   }
 
-  #cut(length: number): TextFragment {
+  #cut(length: number): TextFragment<T> {
     this.#stopped = true;
     const { text, tokens } = this.#send(length);
     const [torn] = this.#pending.splice(0);
@@ -73,16 +73,11 @@ export class TextStream {
     // A control token that stands just at the cut is pending with no bytes of its own: it comes after the text.
     return torn === undefined || torn.start >= this.#sent
       ? { text, tokens }
-      : { text, tokens: [...tokens, shortened(torn.token, this.#sent - torn.start)] };
+      : {
+          text,
+          tokens: [...tokens, { ...torn.token, bytes: torn.token.bytes.slice(0, this.#sent - torn.start) }],
+        };
   }
-}
-
-/** The token with only its first `length` bytes. */
-export function shortened(token: GeneratedToken, length: number): GeneratedToken {
-  const bytes = token.bytes.slice(0, length);
-  return token.logprob === undefined
-    ? { ...token, bytes }
-    : { ...token, bytes, logprob: { ...token.logprob, bytes } };
 }
 
 function concatenate(left: Uint8Array, right: Uint8Array): Uint8Array {
