@@ -1,0 +1,148 @@
+import type { LoadContext, Model, ModelDescription } from "../../src/core/driver.ts";
+import type { GenerationEvent, GenerationRequest, Token } from "../../src/core/generation.ts";
+import type { Prompt } from "../../src/core/prompt.ts";
+import { GatewayError } from "../../src/errors.ts";
+import type { RoomLimits } from "./protocol.ts";
+import type { Supervisor } from "./supervisor.ts";
+import type { Tokenizer } from "./tokenizer.ts";
+import { fromWire } from "./wire.ts";
+
+/** A model that a local engine can run: everything but the engine itself is the same for all of them. */
+export interface LocalModelStart {
+  readonly description: ModelDescription;
+  /** Of the weights' content, the driver and the precision; hexadecimal. */
+  readonly fingerprint: string;
+  readonly tokenizer: Tokenizer;
+  readonly endOfText: number | null;
+  readonly engine: {
+    /** URL of a module whose default export is an EngineModule. */
+    readonly module: string;
+    /** What its `load` takes; structured-clone values. */
+    readonly options: object;
+  };
+  readonly limits: RoomLimits;
+  readonly loadTimeoutMs: number;
+  readonly context: LoadContext;
+}
+
+/** The gateway's side of a model whose engine runs in another process. */
+export class LocalModel implements Model {
+  readonly #start: LocalModelStart;
+  readonly #supervisor: Supervisor;
+
+  constructor(start: LocalModelStart, supervisor: Supervisor) {
+    this.#start = start;
+    this.#supervisor = supervisor;
+  }
+
+  get name(): string {
+    return this.#start.description.name;
+  }
+
+  get contextLength(): number {
+    return this.#supervisor.info.contextLength;
+  }
+
+  get vocabularySize(): number {
+    return this.#start.description.vocabularySize;
+  }
+
+  get precision(): string {
+    return this.#start.description.precision;
+  }
+
+  get controlTokens(): readonly string[] {
+    return this.#start.description.controlTokens;
+  }
+
+  get slots(): number {
+    return this.#supervisor.info.slots;
+  }
+
+  get fingerprint(): string {
+    return this.#start.fingerprint;
+  }
+
+  get endOfText(): number | null {
+    return this.#start.endOfText;
+  }
+
+  tokenize(prompt: Prompt): number[] {
+    return this.#start.tokenizer.encode(prompt);
+  }
+
+  detokenize(tokens: readonly number[], options?: { control?: boolean }): string {
+    return this.#start.tokenizer.decode(tokens, options);
+  }
+
+  token(id: number): Token {
+    return this.#start.tokenizer.vocabulary.token(id);
+  }
+
+  controlToken(text: string): number | undefined {
+    return this.#start.tokenizer.controlToken(text);
+  }
+
+  async *generate(
+    request: GenerationRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<GenerationEvent, void, undefined> {
+    signal.throwIfAborted();
+    this.#validate(request);
+    const engine = await this.#supervisor.engine();
+    signal.throwIfAborted();
+    const { id, events } = engine.generate(request);
+    const abort = () => events.fail(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    let running = request.choices;
+    try {
+      while (running > 0) {
+        const event = fromWire(await events.next(), this.#start.tokenizer.vocabulary);
+        signal.throwIfAborted();
+        if (event.type === "finish") running -= 1;
+        yield event;
+      }
+    } finally {
+      signal.removeEventListener("abort", abort);
+      engine.release(id, running === 0);
+    }
+  }
+
+  async check(signal: AbortSignal): Promise<void> {
+    const engine = await this.#supervisor.engine();
+    await engine.ping(signal);
+  }
+
+  close(): Promise<void> {
+    return this.#supervisor.close();
+  }
+
+  /** What the engine must be able to rely on. */
+  #validate({ prompt, maxTokens, sampling, stopTokens }: GenerationRequest): void {
+    const { contextLength, vocabularySize } = this;
+    if (prompt.length === 0)
+      throw new GatewayError("invalid_value", "The prompt is empty.", { param: "prompt" });
+    const room = maxTokens === 0 ? contextLength : contextLength - 1;
+    if (prompt.length > room) {
+      throw new GatewayError(
+        "context_length_exceeded",
+        `The model's context is ${contextLength} tokens; the prompt has ${prompt.length}. Shorten it.`,
+        { param: "prompt" },
+      );
+    }
+    const ids: [string, readonly number[]][] = [
+      ["prompt", prompt],
+      ["logit_bias", sampling.logitBias.map(([id]) => id)],
+      ["stop_token_ids", stopTokens],
+    ];
+    for (const [param, list] of ids) {
+      const wrong = list.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
+      if (wrong === undefined) continue;
+      throw new GatewayError(
+        "invalid_value",
+        `Token id ${wrong} is outside the vocabulary: ids run from 0 to ${vocabularySize - 1}.`,
+        { param },
+      );
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import type {
+  GeneratedToken,
+  GenerationEvent,
+  PromptToken,
+  TokenAlternative,
+} from "../../src/core/generation.ts";
+import { GatewayError } from "../../src/errors.ts";
+import type { ScoredId } from "./logprobs.ts";
+import type { WireError, WireEvent, WirePromptToken, WireToken } from "./protocol.ts";
+import type { Vocabulary } from "./vocabulary.ts";
+
+/** Gives the ids of an engine's event their tokens back; throws where the event is an error. */
+export function fromWire(event: WireEvent, vocabulary: Vocabulary): GenerationEvent {
+  switch (event.type) {
+    case "error":
+      throw wireError(event);
+    case "start": {
+      const { promptTokenScores, ...start } = event;
+      if (promptTokenScores === undefined) return start;
+      return { ...start, promptLogprobs: promptTokenScores.map((token) => promptToken(token, vocabulary)) };
+    }
+    case "token":
+      return { ...event, tokens: event.tokens.map((token) => generatedToken(token, vocabulary)) };
+    case "finish":
+      return event;
+  }
+}
+
+function wireError({ code, message, retryAfter }: WireError): GatewayError {
+  return new GatewayError(code, message, retryAfter === undefined ? {} : { retryAfter });
+}
+
+function promptToken({ id, logprob, top }: WirePromptToken, vocabulary: Vocabulary): PromptToken {
+  return { ...vocabulary.token(id), logprob, top: alternatives(top, vocabulary) };
+}
+
+function generatedToken({ id, cut, ends, logprob, top }: WireToken, vocabulary: Vocabulary): GeneratedToken {
+  const { bytes, control } = vocabulary.token(id);
+  const token = {
+    id,
+    bytes: cut === undefined ? bytes : bytes.slice(0, cut),
+    control: control || ends === true,
+  };
+  if (logprob === undefined) return token;
+  return { ...token, logprob, top: alternatives(top ?? [], vocabulary) };
+}
+
+function alternatives(top: readonly ScoredId[], vocabulary: Vocabulary): TokenAlternative[] {
+  return top.map(([id, logprob]) => ({ ...vocabulary.token(id), logprob }));
+}

@@ -1,0 +1,181 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test } from "vitest";
+import { startLocalModel } from "../../../drivers/local/index.ts";
+import { PROTOCOL_VERSION } from "../../../drivers/local/protocol.ts";
+import { Tokenizer } from "../../../drivers/local/tokenizer.ts";
+import { tokenizerJsonSchema } from "../../../drivers/local/tokenizer-json.ts";
+import type { Model } from "../../../src/core/driver.ts";
+import type { GenerationEvent, GenerationRequest } from "../../../src/core/generation.ts";
+import type { Log } from "../../../src/core/log.ts";
+import { OperatorError } from "../../../src/errors.ts";
+import { embeddedModel } from "../../golden-data.ts";
+import type { ScriptedOptions } from "./scripted-engine.ts";
+
+const ROWS = 6144;
+const POISON = 1234;
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+const never = new AbortController().signal;
+const tokenizer = new Tokenizer(
+  tokenizerJsonSchema.parse(JSON.parse(readFileSync(join(embeddedModel, "tokenizer.json"), "utf8"))),
+  ROWS,
+);
+
+const models: Model[] = [];
+afterEach(async () => {
+  await Promise.all(models.splice(0).map((model) => model.close()));
+});
+
+async function start(options: Partial<ScriptedOptions> = {}, signal = never): Promise<Model> {
+  const engine: ScriptedOptions = {
+    slots: 2,
+    contextLength: 4096,
+    batchTokens: 64,
+    vocabularySize: ROWS,
+    poison: POISON,
+    ...options,
+  };
+  const model = await startLocalModel(
+    {
+      description: {
+        name: "scripted",
+        contextLength: engine.contextLength,
+        vocabularySize: ROWS,
+        precision: "f32",
+        controlTokens: tokenizer.controlTokens,
+      },
+      fingerprint: "00",
+      tokenizer,
+      endOfText: 0,
+      engine: { module: new URL("scripted-engine.ts", import.meta.url).href, options: engine },
+      limits: { maxQueue: 8, queueTimeoutMs: 10_000, prefillChunk: 16 },
+      loadTimeoutMs: 20_000,
+      context: { name: "scripted", cacheDir: "", maxModelLen: undefined, log: silent, onProgress() {} },
+    },
+    signal,
+  );
+  models.push(model);
+  return model;
+}
+
+const request = (prompt: number[], maxTokens = 5): GenerationRequest => ({
+  prompt,
+  choices: 1,
+  maxTokens,
+  sampling: {
+    temperature: 0,
+    topP: 1,
+    topK: 0,
+    minP: 0,
+    presencePenalty: 0,
+    frequencyPenalty: 0,
+    logitBias: [[POISON, -100]],
+    seed: null,
+  },
+  stopTokens: [],
+  stopStrings: [],
+  logprobs: null,
+  promptLogprobs: null,
+});
+
+async function collect(model: Model, wanted: GenerationRequest, signal = never): Promise<GenerationEvent[]> {
+  const events = [];
+  for await (const event of model.generate(wanted, signal)) events.push(event);
+  return events;
+}
+
+test("an engine that dies ends its streams with an error, and the next request gets a new one", async () => {
+  const model = await start();
+  const expected = await collect(model, request([1, 2, 3]));
+  const bystander = collect(model, request([9], 4000));
+  await expect(collect(model, request([1, POISON]))).rejects.toMatchObject({ code: "engine_crashed" });
+  await expect(bystander).rejects.toMatchObject({ code: "engine_crashed" });
+  expect((await collect(model, request([1, 2, 3]))).slice(1)).toEqual(expected.slice(1));
+  await model.check(never);
+});
+
+test("an engine that keeps dying is left alone for a while", async () => {
+  const model = await start();
+  for (let death = 0; death < 3; death += 1) {
+    await expect(collect(model, request([POISON]))).rejects.toMatchObject({ code: "engine_crashed" });
+  }
+  await expect(collect(model, request([1]))).rejects.toMatchObject({
+    code: "engine_unavailable",
+    retryAfter: expect.any(Number),
+  });
+});
+
+test("what the engine says while it fails to load reaches the operator", async () => {
+  const failing = start({ failToLoad: "no such tensor" });
+  await expect(failing).rejects.toBeInstanceOf(OperatorError);
+  await expect(failing).rejects.toThrow(/scripted: no such tensor\nscripted: the last words/);
+});
+
+test("an abort ends a stream with its reason, and a reader that leaves frees the slot", async () => {
+  const model = await start({ slots: 1 });
+  const abort = new AbortController();
+  const reason = new Error("the client left");
+  const stream = model.generate(request([5], 4000), abort.signal);
+  await stream.next();
+  abort.abort(reason);
+  await expect(stream.next()).rejects.toBe(reason);
+  for await (const event of model.generate(request([6], 4000), never)) if (event.type === "token") break;
+  expect((await collect(model, request([7]))).at(-1)).toMatchObject({ type: "finish", reason: "length" });
+});
+
+test("what does not fit or does not exist is refused before any event", async () => {
+  const model = await start({ contextLength: 20 });
+  await expect(collect(model, request(Array(20).fill(1)))).rejects.toMatchObject({
+    code: "context_length_exceeded",
+    message: expect.stringMatching(/20 tokens.*20/),
+  });
+  await expect(collect(model, request([ROWS]))).rejects.toMatchObject({ code: "invalid_value" });
+  const full = await collect(model, request(Array(19).fill(1), 100));
+  expect(full.at(-1)).toMatchObject({ reason: "length", completionTokens: 1 });
+});
+
+test("a closed model serves nothing, and closing twice is harmless", async () => {
+  const model = await start();
+  const running = collect(model, request([1], 4000));
+  running.catch(() => {});
+  await model.check(never);
+  await Promise.all([model.close(), model.close()]);
+  await expect(running).rejects.toMatchObject({ code: expect.stringMatching(/^engine_/) });
+  await expect(collect(model, request([1]))).rejects.toMatchObject({ code: "engine_unavailable" });
+});
+
+test("an engine process ends with its parent, and not with the terminal's signals", async () => {
+  const file = fileURLToPath(new URL("../../../drivers/local/engine-process.ts", import.meta.url));
+  const load = {
+    type: "load",
+    version: PROTOCOL_VERSION,
+    module: new URL("scripted-engine.ts", import.meta.url).href,
+    options: { slots: 1, contextLength: 8, batchTokens: 8, vocabularySize: 8 },
+    limits: { maxQueue: 1, queueTimeoutMs: 1, prefillChunk: 1 },
+  };
+  const script = `
+    const engine = require("node:child_process").fork(${JSON.stringify(file)}, [], { serialization: "advanced" });
+    engine.on("message", ({ type }) => type === "ready" && console.log(engine.pid));
+    const vocabulary = { bytes: new Uint8Array(0), offsets: new Uint32Array(9), control: new Uint8Array(8) };
+    engine.send({ ...${JSON.stringify(load)}, vocabulary });`;
+  const parent = spawn(process.execPath, ["-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const pid = await new Promise<number>((resolve) => {
+    parent.stdout.once("data", (text: Buffer) => resolve(Number.parseInt(text.toString(), 10)));
+  });
+  const alive = () => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  process.kill(pid, "SIGINT");
+  process.kill(pid, "SIGTERM");
+  expect(alive()).toBe(true);
+  parent.kill("SIGKILL");
+  await expect.poll(alive, { timeout: 5_000 }).toBe(false);
+});

@@ -1,0 +1,254 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { WireEvent } from "../../../drivers/local/protocol.ts";
+import { StepLoop } from "../../../drivers/local/step-loop.ts";
+import { Vocabulary } from "../../../drivers/local/vocabulary.ts";
+import type { GenerationRequest } from "../../../src/core/generation.ts";
+import { ScriptedEngine, type ScriptedOptions } from "./scripted-engine.ts";
+
+const VOCABULARY = 40;
+const END = 39;
+
+/** Token i spells one letter; the last one is a control token. */
+const vocabulary = new Vocabulary({
+  bytes: Uint8Array.from({ length: VOCABULARY }, (_, id) => 0x41 + id),
+  offsets: Uint32Array.from({ length: VOCABULARY + 1 }, (_, id) => id),
+  control: Uint8Array.from({ length: VOCABULARY }, (_, id) => (id === END ? 1 : 0)),
+});
+
+const request = (prompt: number[], rest: Partial<GenerationRequest> = {}): GenerationRequest => ({
+  prompt,
+  choices: 1,
+  maxTokens: 12,
+  sampling: {
+    temperature: 0,
+    topP: 1,
+    topK: 0,
+    minP: 0,
+    presencePenalty: 0,
+    frequencyPenalty: 0,
+    logitBias: [],
+    seed: 1,
+  },
+  stopTokens: [END],
+  stopStrings: [],
+  logprobs: null,
+  promptLogprobs: null,
+  ...rest,
+});
+
+function room(
+  options: Partial<ScriptedOptions> = {},
+  limits: { maxQueue?: number; queueTimeoutMs?: number } = {},
+) {
+  const engine = new ScriptedEngine({
+    slots: 3,
+    contextLength: 64,
+    batchTokens: 16,
+    vocabularySize: VOCABULARY,
+    ...options,
+  });
+  const told = new Map<number, WireEvent[]>();
+  const waiting = new Map<number, () => void>();
+  const ends = (id: number) => {
+    const events = told.get(id) ?? [];
+    return events.some(({ type }) => type === "error")
+      ? Number.POSITIVE_INFINITY
+      : events.filter(({ type }) => type === "finish").length;
+  };
+  const loop = new StepLoop({
+    engine,
+    vocabulary,
+    limits: { prefillChunk: 4, maxQueue: 100, queueTimeoutMs: 60_000, ...limits },
+    emit: (events) => {
+      for (const [id, event] of events) told.set(id, [...(told.get(id) ?? []), event]);
+      for (const [, check] of waiting) check();
+    },
+    monotonic: () => 0,
+    freshSeed: () => 99,
+  });
+  const failed = loop.run();
+  return {
+    engine,
+    loop,
+    events: (id: number) => told.get(id) ?? [],
+    text: (id: number, index = 0) =>
+      (told.get(id) ?? [])
+        .flatMap((event) => (event.type === "token" && event.index === index ? [event.text] : []))
+        .join(""),
+    /** Resolves when the request has finished its choices or failed. */
+    ended: (id: number, choices = 1) =>
+      Promise.race([
+        failed,
+        new Promise<void>((resolve) => {
+          const check = () => {
+            if (ends(id) >= choices) resolve();
+          };
+          waiting.set(id, check);
+          check();
+        }),
+      ]),
+  };
+}
+
+/** What a request says when it is alone on a fresh engine. */
+async function alone(wanted: GenerationRequest): Promise<string> {
+  const one = room();
+  one.loop.submit(1, wanted);
+  await one.ended(1, wanted.choices);
+  return one.text(1);
+}
+
+test("a stream is one start, tokens, one finish, and its counts add up", async () => {
+  const { loop, ended, events } = room();
+  loop.submit(7, request([1, 2, 3]));
+  await ended(7);
+  const kinds = events(7).map(({ type }) => type);
+  expect(kinds[0]).toBe("start");
+  expect(kinds.at(-1)).toBe("finish");
+  expect(events(7)[0]).toMatchObject({ promptTokens: 3, cachedTokens: 0 });
+  const tokens = events(7).flatMap((event) => (event.type === "token" ? event.tokens : []));
+  expect(events(7).at(-1)).toMatchObject({ completionTokens: tokens.length });
+});
+
+test("choices are forked from one prompt", async () => {
+  const { engine, loop, ended, text } = room({ slots: 2 });
+  const prompt = Array.from({ length: 30 }, (_, at) => at);
+  const wanted = request(prompt, {
+    choices: 5,
+    stopTokens: [],
+    sampling: { ...request([]).sampling, temperature: 1, seed: 5 },
+  });
+  loop.submit(1, wanted);
+  await ended(1, 5);
+  const texts = [0, 1, 2, 3, 4].map((index) => text(1, index));
+  expect(new Set(texts).size).toBe(5);
+  // 30 prompt tokens once, and one for each further choice; answers feed at most 11 tokens each.
+  expect(engine.steps.reduce((sum, count) => sum + count, 0)).toBeLessThanOrEqual(30 + 4 + 5 * 11);
+  const again = room();
+  again.loop.submit(1, wanted);
+  await again.ended(1, 5);
+  expect([0, 1, 2, 3, 4].map((index) => again.text(1, index))).toEqual(texts);
+});
+
+test("what was computed before is used again and changes nothing", async () => {
+  const { loop, ended, events, text } = room();
+  const head = Array.from({ length: 20 }, (_, at) => at % 7);
+  loop.submit(1, request([...head, 1]));
+  await ended(1);
+  loop.submit(2, request([...head, 2]));
+  await ended(2);
+  expect(events(2)[0]).toMatchObject({ cachedTokens: 20 });
+  expect(text(2)).toBe(await alone(request([...head, 2])));
+});
+
+test("running answers go on while a long prompt is computed in chunks", async () => {
+  const { engine, loop, ended } = room({ contextLength: 200 });
+  loop.submit(1, request([1], { maxTokens: 40, stopTokens: [] }));
+  loop.submit(2, request(Array.from({ length: 100 }, (_, at) => at % 11)));
+  await Promise.all([ended(1), ended(2)]);
+  const chunked = engine.steps.filter((count) => count === 5);
+  expect(chunked.length).toBeGreaterThan(15);
+});
+
+test("a prompt is scored token by token, whatever the chunks", async () => {
+  const { loop, ended, events } = room();
+  const prompt = Array.from({ length: 40 }, (_, at) => (at * 5) % 13);
+  loop.submit(1, request(prompt, { maxTokens: 0, promptLogprobs: 2 }));
+  await ended(1);
+  const [start, finish] = events(1);
+  expect(finish).toEqual({ type: "finish", index: 0, reason: "length", completionTokens: 0 });
+  const scores = start?.type === "start" ? (start.promptTokenScores ?? []) : [];
+  expect(scores.map(({ id }) => id)).toEqual(prompt);
+  expect(scores[0]).toEqual({ id: 0, logprob: null, top: [] });
+  const reference = room({ batchTokens: 64 });
+  reference.loop.submit(1, request(prompt, { maxTokens: 0, promptLogprobs: 2 }));
+  await reference.ended(1);
+  expect(reference.events(1)[0]).toEqual(start);
+});
+
+test("a full queue and a long wait are refused, and nothing of it reaches the engine", async () => {
+  const { loop, ended, events } = room({ slots: 1 }, { maxQueue: 1, queueTimeoutMs: 30 });
+  const endless = request([1], { maxTokens: 50, stopTokens: [] });
+  loop.submit(1, endless);
+  loop.submit(2, endless);
+  loop.submit(3, endless);
+  await ended(3);
+  expect(events(3)).toEqual([
+    expect.objectContaining({ type: "error", code: "server_is_overloaded", retryAfter: 1 }),
+  ]);
+  await Promise.all([ended(1), ended(2)]);
+
+  const late = room({ slots: 1 }, { queueTimeoutMs: 1 });
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  late.engine.during = () => gate;
+  late.loop.submit(1, endless);
+  late.loop.submit(2, endless);
+  await late.ended(2);
+  expect(late.events(2)).toEqual([expect.objectContaining({ code: "server_is_overloaded" })]);
+  open();
+  await late.ended(1);
+});
+
+test("a cancelled prompt is interrupted in its step and its slot serves the next", async () => {
+  const { engine, loop, ended, events, text } = room({ slots: 1 });
+  let cancelled = false;
+  engine.during = () => {
+    if (!cancelled) loop.cancel(1);
+    cancelled = true;
+  };
+  loop.submit(1, request([1, 2, 3]));
+  loop.submit(2, request([1, 2, 4]));
+  await ended(2);
+  expect(events(1)).toEqual([]);
+  expect(text(2)).toBe(await alone(request([1, 2, 4])));
+});
+
+test("pings are answered between steps and while nothing runs", async () => {
+  const { loop } = room();
+  await new Promise<void>((resolve) => loop.ping(resolve));
+});
+
+test("in any crowd every answer is what it is alone", async () => {
+  const solo = new Map<string, string>();
+  const prompts = fc.array(fc.nat(6), { minLength: 1, maxLength: 30 });
+  const action = fc.record({
+    prompt: prompts,
+    maxTokens: fc.integer({ min: 1, max: 20 }),
+    cancelAfter: fc.option(fc.nat(6), { nil: undefined }),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(action, { minLength: 1, maxLength: 12 }), async (actions) => {
+      const { engine, loop, ended, text, events } = room();
+      let steps = 0;
+      engine.during = () => {
+        steps += 1;
+        for (const [id, { cancelAfter }] of actions.entries()) if (cancelAfter === steps) loop.cancel(id);
+      };
+      for (const [id, { prompt, maxTokens }] of actions.entries())
+        loop.submit(id, request(prompt, { maxTokens }));
+      for (const [id, { prompt, maxTokens, cancelAfter }] of actions.entries()) {
+        const key = JSON.stringify([prompt, maxTokens]);
+        if (!solo.has(key)) solo.set(key, await alone(request(prompt, { maxTokens })));
+        const expected = solo.get(key) ?? "";
+        if (cancelAfter === undefined || cancelAfter === 0) {
+          await ended(id);
+          expect(text(id)).toBe(expected);
+        } else {
+          expect(expected.startsWith(text(id))).toBe(true);
+        }
+      }
+      // Whatever was cancelled, the slots are free again: as many requests as there are slots run at once.
+      const after = [100, 101, 102];
+      for (const id of after) loop.submit(id, request([id % 40]));
+      for (const id of after) {
+        await ended(id);
+        expect(events(id).some(({ type }) => type === "error")).toBe(false);
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
