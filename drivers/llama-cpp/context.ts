@@ -1,0 +1,181 @@
+import koffi from "koffi";
+import {
+  type Engine,
+  type EngineInfo,
+  type SlotInput,
+  StepInterrupted,
+  type StepOutput,
+} from "../local/engine.ts";
+import { Batch } from "./batch.ts";
+import type { ContextParams, Pointer } from "./layout.ts";
+import { callAsync, type Llama, type NativeCallbacks } from "./llama.ts";
+import { checkInputs, checkSlot } from "./step-check.ts";
+
+/** What llama_decode returns. */
+const DECODED = { ok: 0, noRoom: 1, aborted: 2 } as const;
+
+/** One llama.cpp context over one model: the engine of this driver. It owns both. */
+export class LlamaContext implements Engine {
+  readonly info: EngineInfo;
+  readonly #llama: Llama;
+  readonly #model: Pointer;
+  readonly #context: Pointer;
+  readonly #memory: Pointer;
+  readonly #batch: Batch;
+  readonly #abort: AbortFlag;
+  /** Tokens that each slot holds. */
+  readonly #lengths: number[];
+  #logits = new Float32Array(0);
+  #logitsAddress: Pointer = null;
+  #closed = false;
+
+  private constructor(
+    llama: Llama,
+    { model, context, abort, info }: { model: Pointer; context: Pointer; abort: AbortFlag; info: EngineInfo },
+  ) {
+    this.#llama = llama;
+    this.#model = model;
+    this.#context = context;
+    this.#abort = abort;
+    this.#memory = llama.llama_get_memory(context);
+    this.#batch = new Batch(info.batchTokens);
+    this.#lengths = Array.from({ length: info.slots }, () => 0);
+    this.info = info;
+  }
+
+  /** Undefined where llama.cpp refuses; its log says why. */
+  static async create(
+    llama: Llama,
+    model: Pointer,
+    { params, info, callbacks }: { params: ContextParams; info: EngineInfo; callbacks: NativeCallbacks },
+  ): Promise<LlamaContext | undefined> {
+    const abort = new AbortFlag();
+    const context = await callAsync(llama.llama_init_from_model, model, {
+      ...params,
+      abort_callback: callbacks.isFlagSet,
+      abort_callback_data: abort.address,
+    });
+    if (context === null) {
+      abort.free();
+      return undefined;
+    }
+    return new LlamaContext(llama, { model, context, abort, info });
+  }
+
+  async step(inputs: readonly SlotInput[]): Promise<StepOutput> {
+    checkInputs(inputs, this.info, this.#lengths);
+    for (const { slot, position } of inputs) this.truncate(slot, position);
+    this.#fill(inputs);
+    this.#abort.clear();
+    const result = await callAsync(this.#llama.llama_decode, this.#context, this.#batch.native);
+    if (result !== DECODED.ok) {
+      // Parts of the batch may have been computed: back to what the slots held before.
+      for (const { slot, position } of inputs) this.#forget(slot, position);
+      throw stepFailure(result);
+    }
+    for (const { slot, position, tokens } of inputs) this.#lengths[slot] = position + tokens.length;
+    return this.#output(this.#batch.rows);
+  }
+
+  #fill(inputs: readonly SlotInput[]): void {
+    const batch = this.#batch;
+    batch.clear();
+    for (const { slot, position, tokens, logits } of inputs) {
+      const last = tokens.length - 1;
+      for (const [index, token] of tokens.entries()) {
+        batch.add(token, position + index, slot, logits === "every" || (logits === "last" && index === last));
+      }
+    }
+  }
+
+  #output(rows: number): StepOutput {
+    const size = this.info.vocabularySize;
+    if (rows > 0) {
+      const address = this.#llama.llama_get_logits(this.#context);
+      if (address !== this.#logitsAddress || this.#logits.length < rows * size) {
+        this.#logitsAddress = address;
+        this.#logits = new Float32Array(koffi.view(address, rows * size * 4));
+      }
+    }
+    const logits = this.#logits;
+    return {
+      rows,
+      row(index) {
+        if (!(index >= 0 && index < rows)) throw new RangeError(`There is no row ${index} among ${rows}.`);
+        return logits.subarray(index * size, (index + 1) * size);
+      },
+    };
+  }
+
+  interrupt(): void {
+    this.#abort.set();
+  }
+
+  copy(from: number, to: number, length: number): void {
+    checkSlot(from, this.info);
+    checkSlot(to, this.info);
+    const held = this.#lengths[from] ?? 0;
+    if (from === to) throw new RangeError(`Slot ${from} cannot be copied to itself.`);
+    if (!Number.isInteger(length) || length < 0 || length > held) {
+      throw new RangeError(`Slot ${from} holds ${held} tokens; the first ${length} cannot be copied.`);
+    }
+    this.truncate(to, 0);
+    if (length === 0) return;
+    this.#llama.llama_memory_seq_cp(this.#memory, from, to, 0, length);
+    this.#lengths[to] = length;
+  }
+
+  truncate(slot: number, length: number): void {
+    checkSlot(slot, this.info);
+    const held = this.#lengths[slot] ?? 0;
+    if (!Number.isInteger(length) || length < 0 || length > held) {
+      throw new RangeError(`Slot ${slot} holds ${held} tokens and cannot be cut to ${length}.`);
+    }
+    if (length < held) this.#forget(slot, length);
+  }
+
+  #forget(slot: number, length: number): void {
+    this.#llama.llama_memory_seq_rm(this.#memory, slot, length, -1);
+    this.#lengths[slot] = length;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#logits = new Float32Array(0);
+    this.#llama.llama_free(this.#context);
+    this.#llama.llama_model_free(this.#model);
+    this.#batch.free();
+    this.#abort.free();
+  }
+}
+
+function stepFailure(result: number): Error {
+  if (result === DECODED.aborted) return new StepInterrupted("The step was interrupted.");
+  if (result === DECODED.noRoom) return new Error("llama.cpp found no room in the KV cache for the step.");
+  return new Error(`llama.cpp could not compute the step (llama_decode returned ${result}).`);
+}
+
+/** A byte in native memory that a computing thread looks at between operations. */
+class AbortFlag {
+  readonly address: bigint;
+  readonly #memory: unknown = koffi.alloc("uint8_t", 2);
+  readonly #bytes = new Uint8Array(koffi.view(this.#memory, 2));
+
+  constructor() {
+    this.address = koffi.address(this.#memory);
+    this.#bytes.fill(0);
+  }
+
+  set(): void {
+    this.#bytes[0] = 1;
+  }
+
+  clear(): void {
+    this.#bytes[0] = 0;
+  }
+
+  free(): void {
+    koffi.free(this.#memory);
+  }
+}

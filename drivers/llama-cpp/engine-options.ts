@@ -1,0 +1,27 @@
+/** What the driver asks of the engine process; travels in the load message. */
+export interface LlamaEngineOptions {
+  /** Absolute path of a GGUF file. */
+  readonly modelPath: string;
+  /** Most tokens of one slot. */
+  readonly contextLength: number;
+  readonly slots: number;
+  /** Most tokens of one step, over all slots. */
+  readonly batchTokens: number;
+  /** Threads that compute. */
+  readonly threads: number;
+  readonly gpu: "auto" | "cuda" | "vulkan" | "metal" | "none";
+  /** Layers on the GPU; null: all of them, where there is a GPU. */
+  readonly gpuLayers: number | null;
+  /** Index of the one GPU that takes the whole model; null: all GPUs share it. */
+  readonly mainGpu: number | null;
+  /** Shares of the model that each GPU takes; empty: by their free memory. */
+  readonly tensorSplit: readonly number[];
+  /** Names of the GPUs to use, such as `CUDA0`; empty: all. */
+  readonly devices: readonly string[];
+  readonly kvType: "f32" | "f16" | "bf16";
+  readonly flashAttention: "auto" | "on" | "off";
+  /** Map the file into memory rather than reading it. */
+  readonly mmap: boolean;
+  /** Metadata that the file lacks or has wrong. */
+  readonly metadata: Readonly<Record<string, string | number>>;
+}
