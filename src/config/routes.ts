@@ -8,7 +8,7 @@ import type { Config, ModelConfig } from "./schema.ts";
 
 export interface RouteParts {
   readonly drivers: readonly Driver[];
-  readonly templates: readonly PromptTemplate[];
+  templateNamed(name: string): PromptTemplate | undefined;
   /** The template that fits a tokenizer's control strings. */
   chooseTemplate(controlTokens: readonly string[]): PromptTemplate;
   /** Folder against which relative paths of the config are resolved. */
@@ -73,10 +73,10 @@ async function templateOf(
   name: string,
   model: ModelConfig,
   placements: readonly Placement[],
-  { templates, chooseTemplate, context }: RouteParts,
+  { templateNamed, chooseTemplate, context }: RouteParts,
 ): Promise<PromptTemplate> {
   if (model.template !== undefined) {
-    const named = templates.find((template) => template.name === model.template);
+    const named = templateNamed(model.template);
     if (named === undefined)
       throw new TypeError(`the schema let an unknown template through: ${model.template}`);
     return named;

@@ -48,7 +48,7 @@ function routesOf(models: object, controlTokens: readonly string[] | undefined) 
   ]);
   const routes = buildRoutes(config, {
     drivers,
-    templates: [dolly, plain],
+    templateNamed: (name) => [dolly, plain].find((template) => template.name === name),
     chooseTemplate: (tokens) => (tokens.includes("### End") ? dolly : plain),
     folder: resolve("/etc/dolly"),
     context: () => context(recordingLog()),
