@@ -121,8 +121,9 @@ export class LlamaContext implements Engine {
     }
     this.truncate(to, 0);
     if (length === 0) return;
-    this.#llama.llama_memory_seq_cp(this.#memory, from, to, 0, length);
-    this.#lengths[to] = length;
+    // Caches of their own can only be copied whole: a part would end the process.
+    this.#llama.llama_memory_seq_cp(this.#memory, from, to, -1, -1);
+    this.#forget(to, length);
   }
 
   truncate(slot: number, length: number): void {

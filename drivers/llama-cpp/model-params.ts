@@ -67,9 +67,8 @@ export function contextParams(defaults: ContextParams, options: LlamaEngineOptio
     type_k: GGML_TYPE[kvType],
     type_v: GGML_TYPE[kvType],
     no_perf: true,
-    // One cache for all slots: copying a prefix only marks its cells, where a cache per slot copies all of their memory.
-    // Decoding is as fast either way (docs/decisions/0003-one-kv-cache-for-all-slots.md).
-    kv_unified: true,
+    // A cache for each slot, so that a step costs what its own sequences hold: docs/decisions/0003-a-kv-cache-for-each-slot.md
+    kv_unified: false,
   };
 }
 
