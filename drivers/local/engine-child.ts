@@ -12,6 +12,7 @@ import {
   type ToEngine,
   type WireEvent,
 } from "./protocol.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** Runs from sources and from a build alike: the process's file has this file's extension. */
 const processFile = fileURLToPath(new URL(`engine-process${extname(import.meta.url)}`, import.meta.url));
@@ -29,7 +30,7 @@ export interface EngineStart {
 export class EngineChild {
   readonly #child: ChildProcess;
   readonly #streams = new Map<number, EventQueue<WireEvent>>();
-  readonly #pings = new Map<number, () => void>();
+  readonly #pings = new Map<number, PromiseWithResolvers<void>>();
   readonly #stderr: string[] = [];
   #nextId = 1;
   #ended = false;
@@ -95,18 +96,14 @@ export class EngineChild {
   /** Resolves once the engine has come to the end of a step, or has nothing to do. */
   async ping(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
+    if (this.#ended) throw engineCrashed();
     const id = this.#nextId++;
-    const settled = new AbortController();
-    const answered = new Promise<void>((resolve, reject) => {
-      this.#pings.set(id, resolve);
-      signal.addEventListener("abort", () => reject(signal.reason), { signal: settled.signal });
-      void this.exited.then(() => reject(engineCrashed()));
-    });
+    const answer = Promise.withResolvers<void>();
+    this.#pings.set(id, answer);
     this.#send({ type: "ping", id });
     try {
-      await answered;
+      await unlessAborted(answer.promise, signal);
     } finally {
-      settled.abort();
       this.#pings.delete(id);
     }
   }
@@ -128,7 +125,7 @@ export class EngineChild {
       this.#child.on("message", (message: FromEngine) => {
         if (message.type === "progress") onProgress(message.fraction);
         else if (message.type === "ready") resolve(message.info);
-        else if (message.type === "failed") reject(this.#loadError(message.message));
+        else if (message.type === "failed") this.#fail(message.message, reject);
         else this.#receive(message);
       });
       this.#send({ type: "load", version: PROTOCOL_VERSION, ...load });
@@ -140,13 +137,19 @@ export class EngineChild {
     }
   }
 
+  /** While it loads, the reason goes to whoever waits for it; later, it is the last that is heard of the engine. */
+  #fail(message: string, reject: (error: OperatorError) => void): void {
+    reject(this.#loadError(message));
+    this.#keep(message);
+  }
+
   #loadError(message: string): OperatorError {
     return new OperatorError([message, ...this.#stderr].join("\n"));
   }
 
   #receive(message: Extract<FromEngine, { type: "events" | "pong" }>): void {
     if (message.type === "pong") {
-      this.#pings.get(message.id)?.();
+      this.#pings.get(message.id)?.resolve();
       return;
     }
     for (const [id, event] of message.events) this.#streams.get(id)?.push(event);
@@ -166,6 +169,7 @@ export class EngineChild {
     this.#ended = true;
     for (const events of this.#streams.values()) events.fail(engineCrashed());
     this.#streams.clear();
+    for (const answer of this.#pings.values()) answer.reject(engineCrashed());
   }
 }
 

@@ -25,7 +25,7 @@ export interface SlotInput {
 /** Rows of logits in the order of the inputs and, within an input, of its tokens. Valid until the next step. */
 export interface StepOutput {
   readonly rows: number;
-  /** Unnormalised, of length `vocabularySize`; a view that the sampler may overwrite. */
+  /** Unnormalised, of length `vocabularySize`; a view, which is only read. */
   row(index: number): Float32Array;
 }
 
@@ -36,7 +36,8 @@ export interface StepOutput {
 export interface Engine {
   readonly info: EngineInfo;
   /**
-   * Computes one batch; each slot at most once in it. After `interrupt` it rejects with StepInterrupted, and the slots
+   * Computes one batch; each slot at most once in it. The promise settles in a later turn of the event loop, so that
+   * cancellations arrive while a step runs. After `interrupt` it rejects with StepInterrupted, and the slots
    * in the batch hold what they held before it, as far as `truncate` is called before their next use.
    */
   step(inputs: readonly SlotInput[]): Promise<StepOutput>;

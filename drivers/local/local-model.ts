@@ -5,6 +5,7 @@ import { GatewayError } from "../../src/errors.ts";
 import type { RoomLimits } from "./protocol.ts";
 import type { Supervisor } from "./supervisor.ts";
 import type { Tokenizer } from "./tokenizer.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 import { fromWire } from "./wire.ts";
 
 /** A model that a local engine can run: everything but the engine itself is the same for all of them. */
@@ -89,8 +90,7 @@ export class LocalModel implements Model {
   ): AsyncGenerator<GenerationEvent, void, undefined> {
     signal.throwIfAborted();
     this.#validate(request);
-    const engine = await this.#supervisor.engine();
-    signal.throwIfAborted();
+    const engine = await unlessAborted(this.#supervisor.engine(), signal);
     const { id, events } = engine.generate(request);
     const abort = () => events.fail(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
@@ -109,7 +109,7 @@ export class LocalModel implements Model {
   }
 
   async check(signal: AbortSignal): Promise<void> {
-    const engine = await this.#supervisor.engine();
+    const engine = await unlessAborted(this.#supervisor.engine(), signal);
     await engine.ping(signal);
   }
 

@@ -13,6 +13,7 @@ import type { Sampling } from "../../src/core/generation.ts";
  * is ever sorted.
  */
 export class Sampler {
+  readonly #adjusted: Float32Array;
   readonly #weights: Float64Array;
   readonly #buckets: Uint16Array;
   readonly #mass = new Float64Array(BUCKETS);
@@ -22,14 +23,15 @@ export class Sampler {
 
   /** One sampler serves all sequences of an engine: its arrays are scratch. */
   constructor(vocabularySize: number) {
+    this.#adjusted = new Float32Array(vocabularySize);
     this.#weights = new Float64Array(vocabularySize);
     this.#buckets = new Uint16Array(vocabularySize);
     this.#ids = new Int32Array(vocabularySize);
   }
 
   /**
-   * Draws the next token. `logits` is overwritten. `counts`: how often each token was generated before.
-   * `uniform`: a number in [0, 1), unused at temperature 0.
+   * Draws the next token. `counts`: how often each token was generated before. `uniform`: a number in [0, 1), unused
+   * at temperature 0. Throws where the logits are not numbers, as a broken model's may be.
    */
   sample(
     logits: Float32Array,
@@ -37,10 +39,19 @@ export class Sampler {
     counts: ReadonlyMap<number, number>,
     uniform: () => number,
   ): number {
-    adjust(logits, sampling, counts);
-    if (sampling.temperature === 0) return argmax(logits);
-    const { count, total } = this.candidates(logits, sampling);
+    const adjusted = this.#adjust(logits, sampling, counts);
+    if (sampling.temperature === 0) return argmax(adjusted);
+    const { count, total } = this.candidates(adjusted, sampling);
     return this.#draw(count, uniform() * total);
+  }
+
+  /** Step 1; the row itself stays as it is, for its log-probabilities. */
+  #adjust(logits: Float32Array, sampling: Sampling, counts: ReadonlyMap<number, number>): Float32Array {
+    const { logitBias, presencePenalty, frequencyPenalty } = sampling;
+    if (logitBias.length === 0 && presencePenalty === 0 && frequencyPenalty === 0) return logits;
+    this.#adjusted.set(logits);
+    adjust(this.#adjusted, sampling, counts);
+    return this.#adjusted;
   }
 
   /**
@@ -179,17 +190,18 @@ export function adjust(logits: Float32Array, sampling: Sampling, counts: Readonl
   }
 }
 
-/** Index of the largest value, the first of equals. */
+/** Index of the largest value, the first of equals. Throws RangeError where no value is a finite number. */
 export function argmax(logits: Float32Array): number {
   let best = 0;
-  let value = logits[0] ?? 0;
-  for (let id = 1; id < logits.length; id += 1) {
+  let value = Number.NEGATIVE_INFINITY;
+  for (let id = 0; id < logits.length; id += 1) {
     const logit = logits[id] ?? 0;
     if (logit > value) {
       value = logit;
       best = id;
     }
   }
+  if (!Number.isFinite(value)) throw new RangeError("the engine's logits are not finite numbers");
   return best;
 }
 

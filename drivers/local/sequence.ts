@@ -21,7 +21,6 @@ export interface RequestState {
   cachedTokens: number;
   /** Set once the prompt has been computed; further choices wait for it, to copy the prompt instead of computing it. */
   started: boolean;
-  readonly sequences: readonly Sequence[];
 }
 
 export interface SequenceParts {
@@ -86,9 +85,8 @@ export class Sequence {
     const { maxTokens, sampling, stopTokens, logprobs } = this.#request;
     if (maxTokens === 0) return this.#finish("length");
     const { sampler, random, vocabulary, contextLength } = this.#parts;
-    const own = logprobs === null ? undefined : row.slice();
     const id = sampler.sample(row, sampling, this.#counts, () => random.next());
-    const scores = own === undefined ? undefined : score(own, id, logprobs ?? 0);
+    const scores = logprobs === null ? undefined : score(row, id, logprobs);
     this.tokens.push(id);
     this.#drawn += 1;
     this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);

@@ -83,10 +83,7 @@ export class StepLoop {
       return;
     }
     const timeout = setTimeout(() => {
-      this.#queue.splice(
-        this.#queue.findIndex((waiting) => waiting.id === id),
-        1,
-      );
+      this.#leaveQueue(id);
       this.#fail(id, `No slot became free within ${limits.queueTimeoutMs / 1000} s. Try again later.`);
       this.#flush();
     }, limits.queueTimeoutMs);
@@ -96,8 +93,7 @@ export class StepLoop {
 
   /** Ends a request without a word; harmless for one that has ended. */
   cancel(id: number): void {
-    const queued = this.#queue.findIndex((waiting) => waiting.id === id);
-    for (const { timeout } of queued < 0 ? [] : this.#queue.splice(queued, 1)) clearTimeout(timeout);
+    this.#leaveQueue(id);
     const unplaced = this.#unplaced.filter(({ state }) => state.id !== id);
     this.#unplaced.splice(0, this.#unplaced.length, ...unplaced);
     for (const { state, sequence } of this.#running) if (state.id === id) sequence.finished = true;
@@ -106,6 +102,12 @@ export class StepLoop {
     );
     if (this.#computing.length > 0 && !wanted) this.#parts.engine.interrupt();
     this.#wake();
+  }
+
+  #leaveQueue(id: number): void {
+    const at = this.#queue.findIndex((waiting) => waiting.id === id);
+    const [left] = at < 0 ? [] : this.#queue.splice(at, 1);
+    clearTimeout(left?.timeout);
   }
 
   /** Calls back between two steps, which shows that the loop makes progress. */
@@ -156,14 +158,7 @@ export class StepLoop {
         contextLength: engine.info.contextLength,
       });
     });
-    const state = {
-      id,
-      request,
-      queuedMs: monotonic() - arrived,
-      cachedTokens: 0,
-      started: false,
-      sequences,
-    };
+    const state = { id, request, queuedMs: monotonic() - arrived, cachedTokens: 0, started: false };
     for (const sequence of sequences) this.#unplaced.push({ state, sequence });
   }
 

@@ -16,7 +16,15 @@ import type { ScriptedOptions } from "./scripted-engine.ts";
 
 const ROWS = 6144;
 const POISON = 1234;
-const silent: Log = { debug() {}, info() {}, warn() {}, error() {}, child: () => silent };
+const BROKEN = 1235;
+const errors: object[] = [];
+const log: Log = {
+  debug() {},
+  info() {},
+  warn() {},
+  error: (fields) => errors.push(fields),
+  child: () => log,
+};
 const never = new AbortController().signal;
 const tokenizer = new Tokenizer(
   tokenizerJsonSchema.parse(JSON.parse(readFileSync(join(embeddedModel, "tokenizer.json"), "utf8"))),
@@ -35,6 +43,7 @@ async function start(options: Partial<ScriptedOptions> = {}, signal = never): Pr
     batchTokens: 64,
     vocabularySize: ROWS,
     poison: POISON,
+    broken: BROKEN,
     ...options,
   };
   const model = await startLocalModel(
@@ -52,7 +61,7 @@ async function start(options: Partial<ScriptedOptions> = {}, signal = never): Pr
       engine: { module: new URL("scripted-engine.ts", import.meta.url).href, options: engine },
       limits: { maxQueue: 8, queueTimeoutMs: 10_000, prefillChunk: 16 },
       loadTimeoutMs: 20_000,
-      context: { name: "scripted", cacheDir: "", maxModelLen: undefined, log: silent, onProgress() {} },
+      context: { name: "scripted", cacheDir: "", maxModelLen: undefined, log, onProgress() {} },
     },
     signal,
   );
@@ -71,7 +80,10 @@ const request = (prompt: number[], maxTokens = 5): GenerationRequest => ({
     minP: 0,
     presencePenalty: 0,
     frequencyPenalty: 0,
-    logitBias: [[POISON, -100]],
+    logitBias: [
+      [POISON, -100],
+      [BROKEN, -100],
+    ],
     seed: null,
   },
   stopTokens: [],
@@ -105,6 +117,30 @@ test("an engine that keeps dying is left alone for a while", async () => {
     code: "engine_unavailable",
     retryAfter: expect.any(Number),
   });
+});
+
+test("a step that fails ends the engine cleanly, and the log says why", async () => {
+  const model = await start();
+  await expect(collect(model, request([BROKEN]))).rejects.toMatchObject({
+    code: "engine_crashed",
+    message: expect.not.stringContaining("device"),
+  });
+  expect(errors.at(-1)).toMatchObject({
+    how: "exit status 1",
+    stderr: expect.stringContaining("device is lost"),
+  });
+  expect(await collect(model, request([1]))).not.toHaveLength(0);
+});
+
+test("a client that leaves while the engine starts again is not kept waiting", async () => {
+  const model = await start();
+  await expect(collect(model, request([POISON]))).rejects.toMatchObject({ code: "engine_crashed" });
+  const abort = new AbortController();
+  const reason = new Error("the client left");
+  const waiting = collect(model, request([1]), abort.signal);
+  abort.abort(reason);
+  await expect(waiting).rejects.toBe(reason);
+  await model.check(never);
 });
 
 test("what the engine says while it fails to load reaches the operator", async () => {

@@ -121,6 +121,25 @@ test("temperature 0 takes the best token after bias and penalties", () => {
   expect(sampler.sample(row(), { ...greedy, logitBias: [[0, 100]] }, new Map(), never)).toBe(0);
 });
 
+test("a row keeps its values, whatever is added for the draw", () => {
+  const row = Float32Array.of(1, 3, 2.5, 0);
+  new Sampler(4).sample(
+    row,
+    { ...neutral, logitBias: [[0, 100]], presencePenalty: 2 },
+    new Map([[1, 3]]),
+    () => 0.5,
+  );
+  expect([...row]).toEqual([1, 3, 2.5, 0]);
+});
+
+test("a broken model's row is an error, not a token", () => {
+  const broken = Float32Array.of(Number.NaN, Number.NaN);
+  for (const temperature of [0, 1]) {
+    const draw = () => new Sampler(2).sample(broken, { ...neutral, temperature }, new Map(), () => 0.5);
+    expect(draw).toThrow(/not finite/);
+  }
+});
+
 test("the same seed and index repeat a sequence, other ones do not", () => {
   const take = (seed: number, index: number) => {
     const random = new Random(seed, index);

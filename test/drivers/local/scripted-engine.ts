@@ -19,6 +19,8 @@ export interface ScriptedOptions {
   readonly vocabularySize: number;
   /** The process ends hard when this token is fed. */
   readonly poison?: number;
+  /** The step fails when this token is fed. */
+  readonly broken?: number;
   readonly failToLoad?: string;
 }
 
@@ -42,7 +44,7 @@ export class ScriptedEngine implements Engine {
   async step(inputs: readonly SlotInput[]): Promise<StepOutput> {
     this.#interrupted = false;
     const rows: Float32Array[] = [];
-    const { batchTokens, contextLength, vocabularySize, poison } = this.#options;
+    const { batchTokens, contextLength, vocabularySize, poison, broken } = this.#options;
     const total = inputs.reduce((sum, { tokens }) => sum + tokens.length, 0);
     if (total === 0 || total > batchTokens) throw new Error(`a step of ${total} tokens`);
     if (new Set(inputs.map(({ slot }) => slot)).size < inputs.length)
@@ -58,6 +60,7 @@ export class ScriptedEngine implements Engine {
       if (tokens.length === 0) throw new Error("no tokens");
       for (const [at, token] of tokens.entries()) {
         if (token === poison) process.kill(process.pid, "SIGKILL");
+        if (token === broken) throw new Error("scripted: the device is lost");
         if (!Number.isInteger(token) || token < 0 || token >= vocabularySize)
           throw new Error(`token ${token}`);
         cache.push(token);

@@ -91,12 +91,17 @@ function room(
   };
 }
 
-/** What a request says when it is alone on a fresh engine. */
-async function alone(wanted: GenerationRequest): Promise<string> {
-  const one = room();
+/** What each choice of a request says when it is alone on a fresh engine with a slot for each. */
+async function choicesAlone(wanted: GenerationRequest): Promise<string[]> {
+  const one = room({ slots: wanted.choices });
   one.loop.submit(1, wanted);
   await one.ended(1, wanted.choices);
-  return one.text(1);
+  return Array.from({ length: wanted.choices }, (_, index) => one.text(1, index));
+}
+
+async function alone(wanted: GenerationRequest): Promise<string> {
+  const [text = ""] = await choicesAlone(wanted);
+  return text;
 }
 
 test("a stream is one start, tokens, one finish, and its counts add up", async () => {
@@ -213,11 +218,15 @@ test("pings are answered between steps and while nothing runs", async () => {
 });
 
 test("in any crowd every answer is what it is alone", async () => {
-  const solo = new Map<string, string>();
+  const solo = new Map<string, string[]>();
   const prompts = fc.array(fc.nat(6), { minLength: 1, maxLength: 30 });
   const action = fc.record({
     prompt: prompts,
     maxTokens: fc.integer({ min: 1, max: 20 }),
+    choices: fc.integer({ min: 1, max: 5 }),
+    temperature: fc.constantFrom(0, 1),
+    stopStrings: fc.constantFrom([], ["K"], ["AB", "Q"]),
+    scores: fc.boolean(),
     cancelAfter: fc.option(fc.nat(6), { nil: undefined }),
   });
   await fc.assert(
@@ -228,17 +237,23 @@ test("in any crowd every answer is what it is alone", async () => {
         steps += 1;
         for (const [id, { cancelAfter }] of actions.entries()) if (cancelAfter === steps) loop.cancel(id);
       };
-      for (const [id, { prompt, maxTokens }] of actions.entries())
-        loop.submit(id, request(prompt, { maxTokens }));
-      for (const [id, { prompt, maxTokens, cancelAfter }] of actions.entries()) {
-        const key = JSON.stringify([prompt, maxTokens]);
-        if (!solo.has(key)) solo.set(key, await alone(request(prompt, { maxTokens })));
-        const expected = solo.get(key) ?? "";
-        if (cancelAfter === undefined || cancelAfter === 0) {
-          await ended(id);
-          expect(text(id)).toBe(expected);
-        } else {
-          expect(expected.startsWith(text(id))).toBe(true);
+      const wanted = actions.map(({ prompt, temperature, scores, cancelAfter, ...rest }) =>
+        request(prompt, {
+          ...rest,
+          promptLogprobs: scores ? 0 : null,
+          sampling: { ...request([]).sampling, temperature, seed: prompt.length },
+        }),
+      );
+      for (const [id, one] of wanted.entries()) loop.submit(id, one);
+      for (const [id, one] of wanted.entries()) {
+        const key = JSON.stringify(one);
+        const expected = solo.get(key) ?? (await choicesAlone(one));
+        solo.set(key, expected);
+        const cancelled = (actions[id]?.cancelAfter ?? 0) > 0;
+        if (!cancelled) await ended(id, one.choices);
+        for (const [index, whole] of expected.entries()) {
+          if (cancelled) expect(whole.startsWith(text(id, index))).toBe(true);
+          else expect(text(id, index)).toBe(whole);
         }
       }
       // Whatever was cancelled, the slots are free again: as many requests as there are slots run at once.
