@@ -1,3 +1,5 @@
+import { expMinus } from "./exponential.ts";
+
 /** A token and its log-probability under the model's own distribution. */
 export type ScoredId = readonly [id: number, logprob: number];
 
@@ -16,7 +18,7 @@ export function score(logits: Float32Array, token: number, count: number): Score
   const best = topLogits(logits, Math.max(count, 1));
   const max = logits[best[0] ?? 0] ?? 0;
   let sum = 0;
-  for (let id = 0; id < logits.length; id += 1) sum += Math.exp((logits[id] ?? 0) - max);
+  for (let id = 0; id < logits.length; id += 1) sum += expMinus(max - (logits[id] ?? 0));
   const logPartition = max + Math.log(sum);
   const logprob = (id: number) => (logits[id] ?? 0) - logPartition;
   return { logprob: logprob(token), top: best.slice(0, count).map((id) => [id, logprob(id)]) };

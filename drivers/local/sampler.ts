@@ -1,4 +1,5 @@
 import type { Sampling } from "../../src/core/generation.ts";
+import { expMinus } from "./exponential.ts";
 
 /**
  * From a row of logits to the next token, in the order of Hugging Face's generation:
@@ -73,9 +74,10 @@ export class Sampler {
     let count = 0;
     let total = 0;
     for (let id = 0; id < logits.length; id += 1) {
+      if ((buckets[id] ?? 0) > last) continue;
       const weight = weights[id] ?? 0;
       // The best candidate weighs 1, so `weight` is already its probability relative to the best.
-      if (weight > 0 && (buckets[id] ?? 0) <= last && weight >= minP) {
+      if (weight > 0 && weight >= minP) {
         ids[count] = id;
         count += 1;
         total += weight;
@@ -93,7 +95,7 @@ export class Sampler {
     const best = logits[argmax(logits)] ?? 0;
     for (let id = 0; id < logits.length; id += 1) {
       const distance = (best - (logits[id] ?? 0)) / temperature;
-      const weight = distance < NEGLIGIBLE ? Math.exp(-distance) : 0;
+      const weight = distance < NEGLIGIBLE ? expMinus(distance) : 0;
       const bucket = distance < NEARLY_ALL ? (distance * BUCKETS_PER_NAT) | 0 : BUCKETS - 1;
       weights[id] = weight;
       buckets[id] = bucket;
