@@ -138,8 +138,7 @@ export class StepLoop {
     for (;;) {
       this.#unplacedFirst();
       const [waiting] = this.#queue;
-      if (waiting === undefined || this.#unplaced.some(({ state }) => state.started)) return;
-      if (this.#slots.every(({ busy }) => busy)) return;
+      if (waiting === undefined || this.#slots.every(({ busy }) => busy)) return;
       this.#queue.shift();
       clearTimeout(waiting.timeout);
       this.#accept(waiting);
@@ -215,6 +214,7 @@ export class StepLoop {
       for (const { running, input } of work) row = this.#advance(running, input, output, row);
     } catch (error) {
       if (!(error instanceof StepInterrupted)) throw error;
+      // Whoever was not cancelled feeds the same tokens again.
       for (const { input } of work) engine.truncate(input.slot, input.position);
     } finally {
       this.#computing = [];

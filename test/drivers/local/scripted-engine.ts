@@ -51,7 +51,11 @@ export class ScriptedEngine implements Engine {
       throw new Error("a slot twice in a step");
     await this.during();
     await new Promise<void>((resolve) => setImmediate(resolve));
-    if (this.#interrupted) throw new StepInterrupted();
+    if (this.#interrupted) {
+      // A real engine was in the middle of it: the caches hold some of the step until they are truncated.
+      for (const { slot, tokens } of inputs) this.#cache[slot]?.push(...tokens);
+      throw new StepInterrupted();
+    }
     for (const { slot, position, tokens, logits } of inputs) {
       const cache = this.#cache[slot];
       if (cache === undefined) throw new Error(`no slot ${slot}`);
