@@ -1,0 +1,116 @@
+import { bfloatOf, halfOf } from "../../local/checkpoint/floats.ts";
+import { TENSOR_TYPES, type TensorType } from "./format.ts";
+
+/** Why values cannot be written in a type. */
+export class NotRepresentable extends Error {
+  override readonly name = "NotRepresentable";
+}
+
+/**
+ * Encodes float32 values, a whole number of blocks, as ggml's reference code does, bit for bit (ggml-quants.c,
+ * quantize_row_q8_0_ref and quantize_row_q4_0_ref). Throws NotRepresentable for infinities, NaN and what the type cannot hold.
+ */
+export function encode(type: TensorType, values: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  requireFinite(words);
+  switch (type) {
+    case "f32":
+      return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    case "f16":
+      return sixteenBit(words, halfOf, 0x7c00);
+    case "bf16":
+      return sixteenBit(words, bfloatOf, 0x7f80);
+    case "q8_0":
+      return encodeQ8(values);
+    case "q4_0":
+      return encodeQ4(values);
+  }
+}
+
+function requireFinite(words: Uint32Array): void {
+  for (let i = 0; i < words.length; i++) {
+    if (((words[i] ?? 0) & 0x7f800000) === 0x7f800000) throw new NotRepresentable("holds an infinity or NaN");
+  }
+}
+
+const overflow = (type: string) =>
+  new NotRepresentable(`holds a value too large for ${type}; convert to f32 or bf16 instead`);
+
+function sixteenBit(
+  words: Uint32Array,
+  convert: (word: number) => number,
+  infinity: number,
+): Uint8Array<ArrayBuffer> {
+  const halves = new Uint16Array(words.length);
+  for (let i = 0; i < words.length; i++) {
+    const half = convert(words[i] ?? 0);
+    if ((half & 0x7fff) === infinity) throw overflow("16 bits");
+    halves[i] = half;
+  }
+  return new Uint8Array(halves.buffer);
+}
+
+const scratch = new Float32Array(1);
+const scratchWord = new Uint32Array(scratch.buffer);
+
+/** Puts the float16 scale of a block. */
+function putScale(target: Uint8Array, at: number, scale: number): void {
+  scratch[0] = scale;
+  const half = halfOf(scratchWord[0] ?? 0);
+  if ((half & 0x7fff) === 0x7c00) throw overflow("a float16 scale");
+  target[at] = half & 0xff;
+  target[at + 1] = half >> 8;
+}
+
+function encodeQ8(values: Float32Array): Uint8Array<ArrayBuffer> {
+  const { block, bytes } = TENSOR_TYPES.q8_0;
+  const blocks = values.length / block;
+  const target = new Uint8Array(blocks * bytes);
+  for (let b = 0; b < blocks; b++) {
+    const from = b * block;
+    let largest = 0;
+    for (let i = from; i < from + block; i++) largest = Math.max(largest, Math.abs(values[i] ?? 0));
+    const scale = Math.fround(largest / 127);
+    const inverse = scale === 0 ? 0 : Math.fround(1 / scale);
+    const at = b * bytes;
+    putScale(target, at, scale);
+    for (let i = 0; i < block; i++) {
+      const scaled = Math.fround((values[from + i] ?? 0) * inverse);
+      // C's roundf: halves away from zero. A value within a half step of zero is exact enough in a double.
+      target[at + 2 + i] = scaled < 0 ? -Math.floor(0.5 - scaled) : Math.floor(0.5 + scaled);
+    }
+  }
+  return target;
+}
+
+function encodeQ4(values: Float32Array): Uint8Array<ArrayBuffer> {
+  const { block, bytes } = TENSOR_TYPES.q4_0;
+  const half = block / 2;
+  const blocks = values.length / block;
+  const target = new Uint8Array(blocks * bytes);
+  for (let b = 0; b < blocks; b++) {
+    const from = b * block;
+    let largest = 0;
+    let signed = 0;
+    for (let i = from; i < from + block; i++) {
+      const value = values[i] ?? 0;
+      if (Math.abs(value) > largest) {
+        largest = Math.abs(value);
+        signed = value;
+      }
+    }
+    const scale = signed / -8;
+    const inverse = scale === 0 ? 0 : Math.fround(1 / scale);
+    const at = b * bytes;
+    putScale(target, at, scale);
+    for (let i = 0; i < half; i++) {
+      const low = nibble(values[from + i] ?? 0, inverse);
+      const high = nibble(values[from + half + i] ?? 0, inverse);
+      target[at + 2 + i] = low | (high << 4);
+    }
+  }
+  return target;
+}
+
+const nibble = (value: number, inverse: number): number =>
+  Math.min(15, Math.trunc(Math.fround(Math.fround(value * inverse) + 8.5)));
