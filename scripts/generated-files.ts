@@ -1,5 +1,6 @@
 import { drivers } from "../drivers/index.ts";
 import { configJsonSchema, configSchema } from "../src/config/schema.ts";
+import { endpoints } from "../src/endpoints/index.ts";
 import { openApi } from "../src/endpoints/openapi.ts";
 import { templates } from "../src/templates/index.ts";
 
@@ -22,4 +23,5 @@ const schema = configSchema(
 /** Every committed file that follows from the code. */
 export const generatedFiles: readonly GeneratedFile[] = [
   json("config/dolly.schema.json", configJsonSchema(schema)),
+  json("docs/openapi.json", openApi(endpoints)),
 ];

@@ -4,7 +4,7 @@ import type { Driver } from "../core/driver.ts";
 import { GatewayError, OperatorError } from "../errors.ts";
 import { createGateway, type Gateway } from "../gateway.ts";
 import { createLog } from "../telemetry/log.ts";
-import { banner } from "./banner.ts";
+import { type BannerModel, banner } from "./banner.ts";
 import type { LoadedConfig } from "./config-source.ts";
 import { packageVersion } from "./package.ts";
 import { showProgress } from "./progress.ts";
@@ -28,6 +28,7 @@ export async function serve(
     cacheDir: config.cache_dir ? resolve(folder, config.cache_dir) : defaultCacheFolder(platform, env, home),
     log: createLog(config.log_level),
     showLoad: ({ name }) => showProgress(`loading ${name}`, { note, columns, monotonic, after }),
+    after,
   });
   const stop = new AbortController();
   const stopped = new Promise<void>((resolveStopped) => {
@@ -42,7 +43,7 @@ export async function serve(
   });
   try {
     const address = await gateway.listen();
-    terminal.print(banner(packageVersion, address, await gateway.models()));
+    terminal.print(banner(packageVersion, address, await bannerModels(gateway)));
     await Promise.race([preload(gateway, stop.signal), stopped]);
     if (!stop.signal.aborted) terminal.print("Ready. Ctrl-C stops it.\n");
     await stopped;
@@ -61,3 +62,6 @@ async function preload(gateway: Gateway, signal: AbortSignal): Promise<void> {
     throw new OperatorError(`${error.message}${reason}`, { cause: error });
   }
 }
+
+const bannerModels = ({ services }: Gateway): Promise<BannerModel[]> =>
+  Promise.all(services.routes().map(async (route) => ({ route, facts: await services.facts(route) })));

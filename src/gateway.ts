@@ -1,0 +1,86 @@
+import { randomBytes } from "node:crypto";
+import { buildRoutes } from "./config/routes.ts";
+import type { Config } from "./config/schema.ts";
+import type { Driver, LoadContext } from "./core/driver.ts";
+import type { Log } from "./core/log.ts";
+import { endpoints } from "./endpoints/index.ts";
+import { createServer } from "./http/app.ts";
+import { listenFailure } from "./listen-failure.ts";
+import { type LoadDisplay, Pool } from "./routing/pool.ts";
+import type { Route, Services } from "./routing/route.ts";
+import { createRouter } from "./routing/router.ts";
+import { createServices } from "./routing/services.ts";
+import { chooseTemplate, templateNamed } from "./templates/index.ts";
+
+export interface GatewayParts {
+  readonly config: Config;
+  readonly drivers: readonly Driver[];
+  /** Where relative paths of the config start. */
+  readonly folder: string;
+  readonly cacheDir: string;
+  readonly log: Log;
+  showLoad(route: Route): LoadDisplay;
+  /** Calls back once after a time in milliseconds; returns what cancels it. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+export interface Gateway {
+  readonly services: Services;
+  /** Listens where the config says; resolves with the address, such as `http://127.0.0.1:8000`. */
+  listen(): Promise<string>;
+  /** Loads the models that the config wants loaded at start. */
+  preload(signal: AbortSignal): Promise<void>;
+  /** Refuses new requests, lets running ones finish within the grace period, and frees everything. */
+  close(): Promise<void>;
+}
+
+const silent: LoadDisplay = { update: () => undefined, end: () => undefined };
+
+/**
+ * The composition root: everything that a configuration asks for, put together.
+ * Throws OperatorError where a template is to be chosen from a model that cannot be read.
+ */
+export async function createGateway(parts: GatewayParts): Promise<Gateway> {
+  const { config, drivers, folder, cacheDir, log, showLoad, after } = parts;
+  const monotonic = () => performance.now();
+  const context = (
+    { name, maxModelLen }: Pick<Route, "name" | "maxModelLen">,
+    onProgress: LoadContext["onProgress"] = silent.update,
+  ): LoadContext => ({ name, cacheDir, maxModelLen, log: log.child({ model: name }), onProgress });
+  const routes = await buildRoutes(config, {
+    drivers,
+    templateNamed,
+    chooseTemplate,
+    folder,
+    context: (name, maxModelLen) => context({ name, maxModelLen }),
+  });
+  const router = createRouter(routes, config.default_model);
+  const pool = new Pool({ log, context, showLoad, monotonic, after });
+  const services = createServices({ router, pool, log, monotonic, context });
+  const server = createServer({
+    endpoints,
+    context: { services, now: () => Math.floor(Date.now() / 1000), monotonic, newId },
+    log,
+    settings: { stallMs: config.stall_timeout * 1000 },
+  });
+  return {
+    services,
+    preload: services.preload,
+    async listen() {
+      try {
+        const { address } = await server.listen(config.host, config.port);
+        log.info({ address, models: routes.map(({ name }) => name) }, "listening");
+        return address;
+      } catch (error) {
+        throw listenFailure(error, config.host, config.port);
+      }
+    },
+    async close() {
+      await server.close({ graceMs: config.shutdown_grace * 1000 });
+      await pool.close();
+    },
+  };
+}
+
+/** The prefix and 24 random letters and digits, as OpenAI's ids have. */
+const newId = (prefix: string): string => prefix + randomBytes(12).toString("hex");
