@@ -6,6 +6,7 @@ import { Sampler } from "./sampler.ts";
 import { type RequestState, Sequence } from "./sequence.ts";
 import { chooseSlot, planStep, type SlotContent } from "./step-plan.ts";
 import type { Vocabulary } from "./vocabulary.ts";
+import { type Waiting, WaitingQueue } from "./waiting-queue.ts";
 
 export interface StepLoopParts {
   readonly engine: Engine;
@@ -31,13 +32,6 @@ interface Running {
   readonly sequence: Sequence;
 }
 
-interface Waiting {
-  readonly id: number;
-  readonly request: GenerationRequest;
-  readonly arrived: number;
-  readonly timeout: NodeJS.Timeout;
-}
-
 /**
  * Serves many requests with one engine, step by step:
  *
@@ -53,7 +47,7 @@ export class StepLoop {
   readonly #parts: StepLoopParts;
   readonly #sampler: Sampler;
   readonly #slots: Slot[];
-  readonly #queue: Waiting[] = [];
+  readonly #queue: WaitingQueue;
   /** Choices of admitted requests that have no slot yet. */
   readonly #unplaced: { state: RequestState; sequence: Sequence }[] = [];
   #running: Running[] = [];
@@ -66,6 +60,11 @@ export class StepLoop {
 
   constructor(parts: StepLoopParts) {
     this.#parts = parts;
+    const { queueTimeoutMs } = parts.limits;
+    this.#queue = new WaitingQueue(queueTimeoutMs, (id) => {
+      this.#fail(id, `No slot became free within ${queueTimeoutMs / 1000} s. Try again later.`);
+      this.#flush();
+    });
     this.#sampler = new Sampler(parts.engine.info.vocabularySize);
     this.#slots = Array.from({ length: parts.engine.info.slots }, () => ({
       tokens: [],
@@ -82,18 +81,13 @@ export class StepLoop {
       this.#flush();
       return;
     }
-    const timeout = setTimeout(() => {
-      this.#leaveQueue(id);
-      this.#fail(id, `No slot became free within ${limits.queueTimeoutMs / 1000} s. Try again later.`);
-      this.#flush();
-    }, limits.queueTimeoutMs);
-    this.#queue.push({ id, request, arrived: monotonic(), timeout });
+    this.#queue.push({ id, request, arrived: monotonic() });
     this.#wake();
   }
 
   /** Ends a request without a word; harmless for one that has ended. */
   cancel(id: number): void {
-    this.#leaveQueue(id);
+    this.#queue.remove(id);
     const unplaced = this.#unplaced.filter(({ state }) => state.id !== id);
     this.#unplaced.splice(0, this.#unplaced.length, ...unplaced);
     for (const { state, sequence } of this.#running) if (state.id === id) sequence.finished = true;
@@ -102,12 +96,6 @@ export class StepLoop {
     );
     if (this.#computing.length > 0 && !wanted) this.#parts.engine.interrupt();
     this.#wake();
-  }
-
-  #leaveQueue(id: number): void {
-    const at = this.#queue.findIndex((waiting) => waiting.id === id);
-    const [left] = at < 0 ? [] : this.#queue.splice(at, 1);
-    clearTimeout(left?.timeout);
   }
 
   /** Calls back between two steps, which shows that the loop makes progress. */
@@ -137,10 +125,8 @@ export class StepLoop {
   #admit(): void {
     for (;;) {
       this.#unplacedFirst();
-      const [waiting] = this.#queue;
-      if (waiting === undefined || this.#slots.every(({ busy }) => busy)) return;
-      this.#queue.shift();
-      clearTimeout(waiting.timeout);
+      const waiting = this.#slots.every(({ busy }) => busy) ? undefined : this.#queue.shift();
+      if (waiting === undefined) return;
       this.#accept(waiting);
     }
   }
