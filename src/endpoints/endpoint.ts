@@ -1,6 +1,7 @@
 import type { output, ZodType } from "zod";
 import type { Log } from "../core/log.ts";
 import type { Services } from "../routing/route.ts";
+import type { ParameterRules } from "./parameter-rules.ts";
 
 /** What the HTTP room hands to an endpoint. */
 export interface EndpointRequest<Body> {
@@ -40,18 +41,26 @@ export interface EndpointContext {
   newId(prefix: string): string;
 }
 
-export interface EndpointDefinition<Body extends ZodType> {
-  readonly method: "get" | "post";
+/** An endpoint that takes a JSON body. */
+export interface PostDefinition<Body extends ZodType> {
   /** OpenAPI form: `/v1/models/{model}`. */
   readonly path: string;
   readonly summary: string;
-  /** Schema of the JSON body; absent for GET. */
-  readonly body?: Body;
+  readonly body: Body;
+  /** What becomes of parameters that are known and not in the schema. */
+  readonly rules: ParameterRules;
   /** JSON schema of the 200 body, for OpenAPI. */
   readonly response: object;
-  /** The 200 answer may also be an event stream. */
-  readonly streams?: boolean;
   handle(request: EndpointRequest<output<Body>>, context: EndpointContext): Promise<EndpointReply>;
+}
+
+export interface GetDefinition {
+  /** OpenAPI form: `/v1/models/{model}`. */
+  readonly path: string;
+  readonly summary: string;
+  /** JSON schema of the 200 body, for OpenAPI. */
+  readonly response: object;
+  handle(request: EndpointRequest<unknown>, context: EndpointContext): Promise<EndpointReply>;
 }
 
 /** An endpoint with its body type hidden: `handle` parses the body itself and throws GatewayError with the field's path. */
@@ -59,8 +68,10 @@ export interface Endpoint {
   readonly method: "get" | "post";
   readonly path: string;
   readonly summary: string;
+  /** Schema of the JSON body; null for GET. */
   readonly body: ZodType | null;
   readonly response: object;
+  /** The 200 answer may also be an event stream. */
   readonly streams: boolean;
   handle(request: EndpointRequest<unknown>, context: EndpointContext): Promise<EndpointReply>;
 }

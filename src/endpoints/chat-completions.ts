@@ -1,0 +1,32 @@
+import { stripped } from "../core/strip.ts";
+import { chatGeneration, chatSchema, checkChat } from "./chat-request.ts";
+import { type ChatResponseOptions, chatChunks, chatCompletion } from "./chat-response.ts";
+import { definePost } from "./define-endpoint.ts";
+import { chatRules } from "./parameter-rules.ts";
+import { chatCompletionResponse } from "./response-schemas.ts";
+import { ServedGeneration } from "./served-generation.ts";
+
+export const chatCompletions = definePost({
+  path: "/v1/chat/completions",
+  summary: "Answer a conversation",
+  body: chatSchema,
+  rules: chatRules,
+  response: chatCompletionResponse,
+  async handle(request, context) {
+    const { body, signal } = request;
+    checkChat(body);
+    const { route } = context.services.resolve(body.model);
+    const served = new ServedGeneration(route, context, request);
+    const raw = served.generate((model) => chatGeneration(body, route, model), signal);
+    const events = route.template.strip ? stripped(raw) : raw;
+    const options: ChatResponseOptions = {
+      choices: body.n ?? 1,
+      logprobs: body.logprobs ?? false,
+      includeUsage: body.stream_options?.include_usage ?? false,
+      head: served.head("chatcmpl-"),
+    };
+    return body.stream
+      ? { kind: "events", events: chatChunks(events, options) }
+      : { kind: "json", body: await chatCompletion(events, options) };
+  },
+});

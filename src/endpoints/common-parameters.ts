@@ -1,0 +1,82 @@
+import { type output, z } from "zod";
+import type { Model } from "../core/driver.ts";
+import type { Sampling } from "../core/generation.ts";
+import type { GenerationDefaults } from "../core/template.ts";
+import { GatewayError } from "../errors.ts";
+
+/** An optional parameter; `null` is the same as absent. */
+export const optional = <T extends z.ZodType>(schema: T) =>
+  schema.nullish().transform((value) => value ?? undefined);
+
+/** Text that every tokenizer can take: half a surrogate pair is no character. */
+export const text = () =>
+  z.string().refine((value) => value.isWellFormed(), "it holds a lone surrogate, which is no character");
+
+export const tokenLimit = () => z.int().min(1).describe("Most tokens of an answer.");
+
+const MOST_BIASES = 1024;
+
+const logitBias = z
+  .record(z.string().regex(/^\d{1,9}$/, "its keys must be token ids"), z.number().min(-100).max(100))
+  .refine((value) => Object.keys(value).length <= MOST_BIASES, `it may have at most ${MOST_BIASES} entries`)
+  .describe("Added to the logits of the tokens with these ids.");
+
+const stopString = () => text().check(z.minLength(1), z.maxLength(256));
+
+/** Parameters that both generating endpoints honour, with OpenAI's ranges. */
+export const commonParameters = {
+  model: optional(z.string()).describe("Name or alias of a model; required unless the server has a default."),
+  temperature: optional(z.number().min(0).max(2)).describe("0 takes the most likely token."),
+  top_p: optional(z.number().gt(0).max(1)).describe("1 turns it off."),
+  top_k: optional(z.int().min(-1)).describe("0 or -1 turns it off."),
+  min_p: optional(z.number().min(0).max(1)).describe("0 turns it off."),
+  presence_penalty: optional(z.number().min(-2).max(2)),
+  frequency_penalty: optional(z.number().min(-2).max(2)),
+  logit_bias: optional(logitBias),
+  seed: optional(z.int()).describe("Makes the answer repeatable."),
+  stop: optional(z.union([stopString(), z.array(stopString()).max(4)])).describe(
+    "Up to 4 strings that end the answer and are no part of it.",
+  ),
+  n: optional(z.int().min(1).max(8)).describe("How many answers."),
+  stream: optional(z.boolean()).describe("Send the answer as server-sent events."),
+  stream_options: optional(z.object({ include_usage: optional(z.boolean()) })).describe(
+    "Only with `stream`.",
+  ),
+};
+
+const commonSchema = z.object(commonParameters);
+export type CommonParameters = output<typeof commonSchema>;
+
+/** Throws GatewayError where `stream_options` come without `stream`; an explicit `stream: false` leaves them unused. */
+export function checkStreamOptions({ stream, stream_options }: CommonParameters): void {
+  if (stream_options === undefined || stream !== undefined) return;
+  throw new GatewayError("invalid_value", "'stream_options' is only allowed when 'stream' is true.", {
+    param: "stream_options",
+  });
+}
+
+export const stopStrings = ({ stop }: CommonParameters): readonly string[] =>
+  typeof stop === "string" ? [stop] : (stop ?? []);
+
+/** Throws GatewayError for a `logit_bias` outside the model's vocabulary. */
+export function samplingOf(body: CommonParameters, defaults: GenerationDefaults, model: Model): Sampling {
+  const logitBias = Object.entries(body.logit_bias ?? {}).map(([id, bias]) => [Number(id), bias] as const);
+  const outside = logitBias.find(([id]) => id >= model.vocabularySize);
+  if (outside !== undefined) {
+    throw new GatewayError(
+      "invalid_value",
+      `Invalid value for 'logit_bias': the vocabulary has no token ${outside[0]}; ids go from 0 to ${model.vocabularySize - 1}.`,
+      { param: "logit_bias" },
+    );
+  }
+  return {
+    temperature: body.temperature ?? defaults.temperature,
+    topP: body.top_p ?? defaults.topP,
+    topK: Math.max(0, body.top_k ?? defaults.topK),
+    minP: body.min_p ?? defaults.minP,
+    presencePenalty: body.presence_penalty ?? defaults.presencePenalty,
+    frequencyPenalty: body.frequency_penalty ?? defaults.frequencyPenalty,
+    logitBias,
+    seed: body.seed ?? null,
+  };
+}

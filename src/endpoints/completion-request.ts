@@ -1,0 +1,132 @@
+import { type output, z } from "zod";
+import type { Model } from "../core/driver.ts";
+import type { GenerationRequest } from "../core/generation.ts";
+import type { Prompt } from "../core/prompt.ts";
+import type { GenerationDefaults } from "../core/template.ts";
+import { GatewayError } from "../errors.ts";
+import type { ResolvedRoute } from "../routing/route.ts";
+import {
+  checkStreamOptions,
+  commonParameters,
+  optional,
+  samplingOf,
+  stopStrings,
+  text,
+} from "./common-parameters.ts";
+import { answerLimit, stopTokens } from "./prompt-tokens.ts";
+
+const MOST_PROMPTS = 32;
+
+const string = () => text().min(1, "an empty prompt has no token to go on from");
+const tokenIds = z.array(z.int().min(0)).min(1, "an empty prompt has no token to go on from");
+
+const prompt = z
+  .union([
+    string(),
+    tokenIds,
+    z.array(string()).min(1).max(MOST_PROMPTS),
+    z.array(tokenIds).max(MOST_PROMPTS),
+  ])
+  .describe("A string, a list of strings, token ids, or a list of lists of token ids.");
+
+/** Body of `POST /v1/completions`. */
+export const completionSchema = z.object({
+  ...commonParameters,
+  prompt,
+  max_tokens: optional(z.int().min(0)).describe("Most tokens of an answer; 0 with `echo` scores the prompt."),
+  echo: optional(z.boolean()).describe("Begin each answer with its prompt."),
+  logprobs: optional(z.int().min(0).max(5)).describe("Log-probabilities of this many tokens in each place."),
+  best_of: optional(z.int().min(0).max(20)).describe("Only as large as `n`."),
+});
+
+export type CompletionBody = output<typeof completionSchema>;
+
+/** One prompt of a request, and where it stands in it. */
+export interface CompletionPrompt {
+  readonly content: string | readonly number[];
+  /** `prompt` or `prompt[3]` */
+  readonly param: string;
+}
+
+/** Throws GatewayError where parameters contradict each other. */
+export function checkCompletion(body: CompletionBody, { instruct }: ResolvedRoute): void {
+  checkStreamOptions(body);
+  const refuse = (param: string, message: string): never => {
+    throw new GatewayError("unsupported_parameter", message, { param });
+  };
+  if (body.best_of && body.best_of !== (body.n ?? 1)) {
+    refuse("best_of", "'best_of' is only supported when it equals 'n'.");
+  }
+  if (!instruct) return;
+  if (body.echo && body.logprobs !== undefined) {
+    refuse(
+      "echo",
+      "'echo' with 'logprobs' is not supported under an instruct name: use the model's own name.",
+    );
+  }
+  if (completionPrompts(body).some(({ content }) => typeof content !== "string")) {
+    refuse(
+      "prompt",
+      "Token ids are not supported under an instruct name: the prompt is an instruction there.",
+    );
+  }
+}
+
+export function completionPrompts({ prompt }: CompletionBody): CompletionPrompt[] {
+  if (typeof prompt === "string") return [{ content: prompt, param: "prompt" }];
+  const ids = prompt.filter((item) => typeof item === "number");
+  if (ids.length > 0) return [{ content: ids, param: "prompt" }];
+  return prompt
+    .filter((item) => typeof item !== "number")
+    .map((content, index) => ({ content, param: `prompt[${index}]` }));
+}
+
+/** OpenAI's defaults of `/v1/completions`. */
+const rawDefaults: GenerationDefaults = {
+  temperature: 1,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  maxTokens: 16,
+};
+
+/** The generation that one prompt asks of a model. Throws GatewayError where it does not fit. */
+export function completionGeneration(
+  body: CompletionBody,
+  { content, param }: CompletionPrompt,
+  { route, instruct }: ResolvedRoute,
+  model: Model,
+): GenerationRequest {
+  const asInstruction = (text: string): Prompt =>
+    route.template.render([{ role: "user", content: text }], { multiTurn: route.multiTurn, documents: [] });
+  const asWritten = (): Prompt => ({
+    parts: [typeof content === "string" ? { markup: content } : { tokens: content }],
+    end: asInstruction("").end,
+  });
+  const prompt = instruct && typeof content === "string" ? asInstruction(content) : asWritten();
+  const tokens = tokenize(model, prompt, param);
+  const defaults = instruct ? route.defaults : rawDefaults;
+  const logprobs = body.logprobs ?? null;
+  return {
+    prompt: tokens,
+    choices: body.n ?? 1,
+    maxTokens: answerLimit(model, tokens.length, body.max_tokens ?? defaults.maxTokens, param),
+    sampling: samplingOf(body, defaults, model),
+    stopTokens: stopTokens(model, prompt.end),
+    stopStrings: stopStrings(body),
+    logprobs,
+    promptLogprobs: body.echo ? logprobs : null,
+  };
+}
+
+/** A model does not know which field its tokens come from. */
+function tokenize(model: Model, prompt: Prompt, param: string): number[] {
+  try {
+    return model.tokenize(prompt);
+  } catch (cause) {
+    if (!(cause instanceof GatewayError) || cause.param !== null) throw cause;
+    throw new GatewayError(cause.code, cause.message, { param, cause });
+  }
+}

@@ -1,0 +1,45 @@
+import { ZodObject, type ZodType } from "zod";
+import { GatewayError } from "../errors.ts";
+import type { Endpoint, EndpointReply, GetDefinition, PostDefinition } from "./endpoint.ts";
+import { ignoredNames, refuseUnsupported } from "./parameter-rules.ts";
+import { requestError } from "./request-error.ts";
+
+/** Names the body's unknown fields, which had no effect. */
+export const IGNORED_HEADER = "x-ignored-parameters";
+
+export const defineGet = (definition: GetDefinition): Endpoint => ({
+  ...definition,
+  method: "get",
+  body: null,
+  streams: false,
+});
+
+/** An endpoint that parses its body before it is handled, may stream, and says which fields were ignored. */
+export function definePost<Body extends ZodType>(definition: PostDefinition<Body>): Endpoint {
+  const { path, summary, body: schema, rules, response } = definition;
+  const known = schema instanceof ZodObject ? Object.keys(schema.shape) : [];
+  return {
+    method: "post",
+    path,
+    summary,
+    body: schema,
+    response,
+    streams: true,
+    async handle(request, context) {
+      const { body } = request;
+      if (typeof body !== "object" || body === null || Array.isArray(body)) {
+        throw new GatewayError("invalid_value", "The body must be a JSON object.");
+      }
+      refuseUnsupported(body, rules);
+      const parsed = schema.safeParse(body);
+      if (!parsed.success) throw requestError(parsed.error, body);
+      const reply = await definition.handle({ ...request, body: parsed.data }, context);
+      return withIgnored(reply, ignoredNames(body, known, rules));
+    },
+  };
+}
+
+function withIgnored(reply: EndpointReply, ignored: readonly string[]): EndpointReply {
+  if (ignored.length === 0) return reply;
+  return { ...reply, headers: { ...reply.headers, [IGNORED_HEADER]: ignored.join(", ") } };
+}

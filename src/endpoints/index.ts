@@ -1,0 +1,18 @@
+import { chatCompletions } from "./chat-completions.ts";
+import { completions } from "./completions.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { health, readiness } from "./health.ts";
+import { listModels, retrieveModel } from "./models.ts";
+import { openApiEndpoint } from "./openapi.ts";
+
+const described: readonly Endpoint[] = [
+  chatCompletions,
+  completions,
+  listModels,
+  retrieveModel,
+  health,
+  readiness,
+];
+
+/** Every endpoint. A new one is a file and a line above; its route, validation and OpenAPI part follow. */
+export const endpoints: readonly Endpoint[] = [...described, openApiEndpoint(described)];

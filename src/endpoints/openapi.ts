@@ -1,0 +1,67 @@
+import { z } from "zod";
+import { defineGet } from "./define-endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { errorSchema } from "./response-schemas.ts";
+
+/** The endpoint that serves the document of `endpoints` and of itself. */
+export function openApiEndpoint(endpoints: readonly Endpoint[]): Endpoint {
+  const endpoint = defineGet({
+    path: "/openapi.json",
+    summary: "This document",
+    response: { type: "object" },
+    async handle() {
+      return { kind: "json", body: document };
+    },
+  });
+  const document = openApi([...endpoints, endpoint]);
+  return endpoint;
+}
+
+/** The OpenAPI 3.1 document of the endpoints. */
+export function openApi(endpoints: readonly Endpoint[]): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const endpoint of endpoints) {
+    paths[endpoint.path] = { ...paths[endpoint.path], [endpoint.method]: operation(endpoint) };
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "dolly-gateway",
+      version: "1",
+      summary: "OpenAI-compatible API for Databricks' Dolly v2 family",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    paths,
+    components: { schemas: { Error: errorSchema } },
+  };
+}
+
+const json = (schema: object) => ({ "application/json": { schema } });
+
+function operation({ method, path, summary, body, response, streams }: Endpoint): object {
+  const events = { "text/event-stream": { schema: { type: "string" } } };
+  const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: "path",
+    required: true,
+    schema: { type: "string" },
+  }));
+  return {
+    operationId: operationId(method, path),
+    summary,
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(body === null ? {} : { requestBody: { required: true, content: json(bodySchema(body)) } }),
+    responses: {
+      "200": { description: "Success", content: { ...json(response), ...(streams ? events : {}) } },
+      default: { description: "Failure", content: json({ $ref: "#/components/schemas/Error" }) },
+    },
+  };
+}
+
+const operationId = (method: string, path: string): string =>
+  [method, ...(path.match(/\w+/g) ?? [])].join("_");
+
+function bodySchema(body: z.ZodType): object {
+  const { $schema: _dialect, ...schema } = z.toJSONSchema(body, { io: "input" });
+  return schema;
+}

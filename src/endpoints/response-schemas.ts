@@ -1,0 +1,90 @@
+/** JSON schemas of the 200 bodies, for the OpenAPI document. What the code sends is typed by the `openai` package. */
+
+const string = { type: "string" };
+const integer = { type: "integer" };
+const nullable = (schema: object) => ({ anyOf: [schema, { type: "null" }] });
+const object = (properties: Readonly<Record<string, object>>, optional: readonly string[] = []) => ({
+  type: "object",
+  properties,
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
+});
+const list = (items: object) => ({ type: "array", items });
+const finishReason = { enum: ["stop", "length"] };
+
+const usage = object({
+  prompt_tokens: integer,
+  completion_tokens: integer,
+  total_tokens: integer,
+  prompt_tokens_details: object({ cached_tokens: integer }),
+  completion_tokens_details: object({ reasoning_tokens: integer }),
+});
+
+const head = (kind: string) => ({
+  id: string,
+  object: { const: kind },
+  created: integer,
+  model: string,
+  system_fingerprint: string,
+});
+
+const tokenLogprob = { token: string, logprob: { type: "number" }, bytes: list(integer) };
+
+export const chatCompletionResponse = object({
+  ...head("chat.completion"),
+  choices: list(
+    object({
+      index: integer,
+      message: object({ role: { const: "assistant" }, content: string, refusal: { type: "null" } }),
+      logprobs: nullable(
+        object({
+          content: list(object({ ...tokenLogprob, top_logprobs: list(object(tokenLogprob)) })),
+          refusal: { type: "null" },
+        }),
+      ),
+      finish_reason: finishReason,
+    }),
+  ),
+  usage,
+});
+
+export const completionResponse = object({
+  ...head("text_completion"),
+  choices: list(
+    object({
+      index: integer,
+      text: string,
+      logprobs: nullable(
+        object({
+          tokens: list(string),
+          token_logprobs: list(nullable({ type: "number" })),
+          top_logprobs: list(nullable({ type: "object", additionalProperties: { type: "number" } })),
+          text_offset: list(integer),
+        }),
+      ),
+      finish_reason: finishReason,
+    }),
+  ),
+  usage,
+});
+
+export const modelResponse = object({
+  id: string,
+  object: { const: "model" },
+  created: integer,
+  owned_by: string,
+  license: nullable(string),
+  base_model: nullable(string),
+  limitations: nullable(string),
+  template: string,
+  context_length: nullable(integer),
+  driver: nullable(string),
+  precision: nullable(string),
+});
+
+export const modelListResponse = object({ object: { const: "list" }, data: list(modelResponse) });
+
+export const statusResponse = object({ status: string });
+
+export const errorSchema = object({
+  error: object({ message: string, type: string, param: nullable(string), code: nullable(string) }),
+});

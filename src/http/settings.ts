@@ -1,0 +1,42 @@
+/** Limits of the HTTP room; each has a default and can be overridden by the composition root. */
+export interface HttpSettings {
+  /** Most bytes of a request body. */
+  readonly bodyBytes: number;
+  /** Deepest nesting of a JSON body. */
+  readonly jsonDepth: number;
+  /** Most bytes of a request's target. */
+  readonly uriBytes: number;
+  /** Milliseconds after which a stream is cut whose reader takes nothing. */
+  readonly stallMs: number;
+  /** Milliseconds without data after which a stream gets a comment, so that proxies keep it open. */
+  readonly keepAliveMs: number;
+  /** Milliseconds that requests have to say goodbye after the grace period. */
+  readonly farewellMs: number;
+  /** Milliseconds for a request's headers to arrive. */
+  readonly headersTimeoutMs: number;
+  /** Milliseconds for a whole request to arrive. */
+  readonly requestTimeoutMs: number;
+  /** Milliseconds between two looks at the two limits above. */
+  readonly checkMs: number;
+  /** Most connections at once; more are refused. */
+  readonly connections: number;
+}
+
+export const defaultHttpSettings: HttpSettings = {
+  bodyBytes: 1024 * 1024,
+  jsonDepth: 64,
+  uriBytes: 4096,
+  stallMs: 30_000,
+  keepAliveMs: 15_000,
+  farewellMs: 2_000,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  checkMs: 1_000,
+  connections: 1_000,
+};
+
+/** Node's own default, said here because an error message depends on it. */
+export const HEADER_BYTES = 16 * 1024;
+/** Milliseconds that an idle connection is kept for its next request. */
+export const KEEP_ALIVE_TIMEOUT_MS = 5_000;
+export const REQUESTS_PER_CONNECTION = 1_000;
