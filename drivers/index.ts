@@ -1,0 +1,5 @@
+import type { Driver } from "../src/core/driver.ts";
+import { fake } from "./fake/index.ts";
+
+/** Every driver; the first serves what is given on the command line. A new one is a folder and a line here. */
+export const drivers: readonly Driver[] = [fake];
