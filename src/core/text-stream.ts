@@ -50,10 +50,10 @@ export class TextStream<T extends Token> {
     return this.#send(this.#held.length - held);
   }
 
-  /** Sends what was held back; an unfinished character becomes U+FFFD. */
+  /** Sends what was held back; of an unfinished character at the very end only the tokens are told. */
   finish(): TextFragment<T> {
-    const { text, tokens } = this.#send(this.#held.length);
-    return { text: text + this.#decoder.decode(), tokens };
+    const { text, tokens } = this.#send(this.#held.length - unfinishedCharacter(this.#held));
+    return { text, tokens: [...tokens, ...this.#pending.splice(0).map(({ token }) => token)] };
   }
 
   #send(length: number): TextFragment<T> {

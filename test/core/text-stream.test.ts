@@ -61,7 +61,12 @@ test("control tokens are reported and are no text", () => {
 
 test("bytes that are no UTF-8 become U+FFFD", () => {
   expect(run([token("a"), token(Uint8Array.of(0xe6)), token("b")], []).text).toBe("a\ufffdb");
-  expect(run([token("a"), token(Uint8Array.of(0xe6, 0x97))], []).text).toBe("a\ufffd");
+});
+
+test("a character that the end leaves unfinished is no text, and its token is told all the same", () => {
+  const { text: whole, tokens } = run([token("a", 1), token(Uint8Array.of(0xe6, 0x97), 2)], []);
+  expect(whole).toBe("a");
+  expect(tokens.map(({ id }) => id)).toEqual([1, 2]);
 });
 
 test("equals cutting the text so far whenever a stop string is complete, and its tokens spell what was sent", () => {

@@ -1,0 +1,195 @@
+import { createHash, randomInt } from "node:crypto";
+import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
+import type { Model } from "../../src/core/driver.ts";
+import type {
+  GeneratedToken,
+  GenerationEvent,
+  GenerationRequest,
+  PromptToken,
+  TokenAlternative,
+} from "../../src/core/generation.ts";
+import type { Prompt } from "../../src/core/prompt.ts";
+import { TextStream } from "../../src/core/text-stream.ts";
+import { GatewayError } from "../../src/errors.ts";
+import type { FakeOptions } from "./options.ts";
+import { Slots } from "./slots.ts";
+import {
+  CONTROL_TOKENS,
+  checked,
+  controlToken,
+  decode,
+  END,
+  END_OF_TEXT,
+  encode,
+  token,
+  VOCABULARY_SIZE,
+} from "./vocabulary.ts";
+
+/** What a scripted token is given as its probability; the others share the rest evenly. */
+const CERTAINTY = 0.9;
+
+/** A model that answers from a script, a byte a token, with made-up but consistent probabilities. */
+export class FakeModel implements Model {
+  readonly name: string;
+  readonly precision = "none";
+  readonly controlTokens = CONTROL_TOKENS;
+  readonly vocabularySize = VOCABULARY_SIZE;
+  readonly endOfText = END_OF_TEXT;
+  readonly fingerprint: string;
+  readonly contextLength: number;
+  readonly slots: number;
+  readonly #options: FakeOptions;
+  readonly #free: Slots;
+  readonly #closing = new AbortController();
+
+  constructor(name: string, options: FakeOptions, contextLength: number) {
+    this.name = name;
+    this.#options = options;
+    this.contextLength = contextLength;
+    this.slots = options.parallel;
+    this.#free = new Slots(options.parallel);
+    this.fingerprint = createHash("sha256").update(JSON.stringify(options)).digest("hex");
+  }
+
+  tokenize(prompt: Prompt): number[] {
+    return encode(prompt);
+  }
+
+  detokenize(tokens: readonly number[], { control = false } = {}): string {
+    return decode(checked(tokens, "tokens"), control);
+  }
+
+  token(id: number) {
+    return token(id);
+  }
+
+  controlToken(text: string): number | undefined {
+    return controlToken(text);
+  }
+
+  async *generate(
+    request: GenerationRequest,
+    callerSignal: AbortSignal,
+  ): AsyncGenerator<GenerationEvent, void, undefined> {
+    const signal = AbortSignal.any([callerSignal, this.#closing.signal]);
+    signal.throwIfAborted();
+    this.#validate(request);
+    const release = await this.#free.take(signal);
+    try {
+      yield {
+        type: "start",
+        promptTokens: request.prompt.length,
+        cachedTokens: 0,
+        queuedMs: 0,
+        ...(request.promptLogprobs === null
+          ? {}
+          : { promptLogprobs: scoredPrompt(request.prompt, request.promptLogprobs) }),
+      };
+      for (let index = 0; index < request.choices; index += 1) yield* this.#answer(request, index, signal);
+    } finally {
+      release();
+    }
+  }
+
+  async check(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    this.#closing.signal.throwIfAborted();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(
+      new GatewayError("engine_unavailable", "The model is being unloaded.", { retryAfter: 1 }),
+    );
+  }
+
+  async *#answer(
+    request: GenerationRequest,
+    index: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<GenerationEvent, void, undefined> {
+    const { maxTokens, stopTokens, stopStrings, logprobs, prompt } = request;
+    const { tokens_per_second, crash_on } = this.#options;
+    const stream = new TextStream<GeneratedToken>(stopStrings);
+    const room = Math.min(maxTokens, this.contextLength - prompt.length);
+    let count = 0;
+    let reason: "stop" | "length" = "length";
+    let spoken = "";
+    for (const id of this.#script(request, index)) {
+      if (count >= room) break;
+      await (tokens_per_second === 0
+        ? nextTurn()
+        : wait(1000 / tokens_per_second, undefined, { signal }).catch(() => {}));
+      signal.throwIfAborted();
+      count += 1;
+      const ends = stopTokens.includes(id);
+      const one = { ...token(id), ...scores(id, logprobs) };
+      yield { type: "token", index, ...stream.push({ ...one, control: one.control || ends }) };
+      if (ends || stream.stopped) {
+        reason = "stop";
+        break;
+      }
+      if (crash_on !== undefined) {
+        spoken += String.fromCharCode(id);
+        if (spoken.endsWith(crash_on)) throw new GatewayError("engine_crashed", "The engine stopped.");
+      }
+    }
+    const rest = stream.finish();
+    if (rest.text !== "" || rest.tokens.length > 0) yield { type: "token", index, ...rest };
+    yield { type: "finish", index, reason, completionTokens: count };
+  }
+
+  /** The tokens of the answer with its end, unless `logit_bias` forbids that. */
+  #script({ prompt, sampling }: GenerationRequest, index: number): Iterable<number> {
+    const asked = decode(prompt, false);
+    const found = this.#options.answers.find(({ match }) => match === undefined || asked.includes(match));
+    const texts = found?.texts ?? [asked];
+    const seed = sampling.seed ?? randomInt(2 ** 47);
+    const drawn = createHash("sha256").update(`${seed}/${index}`).digest().readUInt32LE();
+    const text = texts[sampling.temperature === 0 ? 0 : drawn % texts.length] ?? "";
+    const forbidden = new Set(sampling.logitBias.filter(([, bias]) => bias <= -100).map(([id]) => id));
+    const said = [...new TextEncoder().encode(text)].filter((id) => !forbidden.has(id));
+    return forbidden.has(END) ? endlessly([...said, 0x20]) : [...said, END];
+  }
+
+  #validate({ prompt, maxTokens, sampling, stopTokens }: GenerationRequest): void {
+    if (prompt.length === 0)
+      throw new GatewayError("invalid_value", "The prompt is empty.", { param: "prompt" });
+    checked(prompt, "prompt");
+    checked(stopTokens, "stop_token_ids");
+    checked(
+      sampling.logitBias.map(([id]) => id),
+      "logit_bias",
+    );
+    if (prompt.length <= this.contextLength - (maxTokens === 0 ? 0 : 1)) return;
+    throw new GatewayError(
+      "context_length_exceeded",
+      `The model's context is ${this.contextLength} tokens; the prompt has ${prompt.length}. Shorten it.`,
+      { param: "prompt" },
+    );
+  }
+}
+
+function* endlessly(ids: readonly number[]): Generator<number> {
+  for (;;) yield* ids;
+}
+
+function scores(id: number, count: number | null): { logprob?: number; top?: TokenAlternative[] } {
+  return count === null ? {} : { logprob: Math.log(CERTAINTY), top: best(id, count) };
+}
+
+/** The token itself and the ids after it. */
+function best(id: number, count: number): TokenAlternative[] {
+  const others = Math.log((1 - CERTAINTY) / (VOCABULARY_SIZE - 1));
+  return Array.from({ length: Math.min(count, VOCABULARY_SIZE) }, (_, rank) => ({
+    ...token((id + rank) % VOCABULARY_SIZE),
+    logprob: rank === 0 ? Math.log(CERTAINTY) : others,
+  }));
+}
+
+function scoredPrompt(prompt: readonly number[], count: number): PromptToken[] {
+  return prompt.map((id, at) =>
+    at === 0
+      ? { ...token(id), logprob: null, top: [] }
+      : { ...token(id), logprob: Math.log(CERTAINTY), top: best(id, count) },
+  );
+}
