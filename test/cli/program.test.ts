@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { run } from "../../src/cli/program.ts";
 import { testDrivers } from "../config/drivers.ts";
+import { terminalIn } from "./terminal-stand-in.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -14,29 +15,9 @@ afterEach(() => {
 });
 
 async function dolly(...argv: string[]) {
-  const output = { status: 0, printed: "", noted: "" };
-  output.status = await run(argv, {
-    drivers: testDrivers,
-    templates: ["dolly-v2", "plain"],
-    terminal: {
-      env: {},
-      cwd: folder,
-      platform: "linux",
-      home: folder,
-      print: (text) => {
-        output.printed += text;
-      },
-      note: (text) => {
-        output.noted += text;
-      },
-      columns: 0,
-      onSignal: () => () => undefined,
-      exit: (status) => {
-        throw new Error(`exit ${status}`);
-      },
-    },
-  });
-  return output;
+  const terminal = terminalIn(folder);
+  const status = await run(argv, { terminal, drivers: testDrivers, templates: ["dolly-v2", "plain"] });
+  return { status, printed: terminal.printed, noted: terminal.noted };
 }
 
 const { version }: { version: string } = JSON.parse(readFileSync("package.json", "utf8"));

@@ -1,0 +1,39 @@
+import type { Terminal } from "../../src/cli/terminal.ts";
+
+export interface TerminalStandIn extends Terminal {
+  /** What was written to standard output and to standard error. */
+  readonly printed: string;
+  readonly noted: string;
+}
+
+/** A terminal that keeps what is written, in the given folder, with nothing in its environment. */
+export function terminalIn(
+  folder: string,
+  onSignal: Terminal["onSignal"] = () => () => undefined,
+): TerminalStandIn {
+  let printed = "";
+  let noted = "";
+  return {
+    env: {},
+    cwd: folder,
+    platform: "linux",
+    home: folder,
+    print: (text) => {
+      printed += text;
+    },
+    note: (text) => {
+      noted += text;
+    },
+    columns: 0,
+    onSignal,
+    exit: (status) => {
+      throw new Error(`exit ${status}`);
+    },
+    get printed() {
+      return printed;
+    },
+    get noted() {
+      return noted;
+    },
+  };
+}
