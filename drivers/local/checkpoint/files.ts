@@ -21,10 +21,10 @@ export const fault = (path: string, problem: string, cause?: unknown): OperatorE
 const codeOf = (error: unknown): unknown =>
   error instanceof Error && "code" in error ? error.code : undefined;
 
-/** What went wrong with a file, for people. */
-export function fileFault(path: string, error: unknown): OperatorError {
-  if (error instanceof OperatorError) return error;
+/** A failure of the file system, for people; any other error is returned as it is. */
+export function fileFault(path: string, error: unknown): unknown {
   const code = codeOf(error);
+  if (code === undefined) return error;
   if (code === "ENOENT") return fault(path, "no such file or folder", error);
   if (code === "EACCES" || code === "EPERM") return fault(path, "permission denied", error);
   if (code === "ENOSPC") return fault(path, "no space left on the disk", error);
