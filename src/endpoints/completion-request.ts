@@ -25,7 +25,7 @@ const prompt = z
     string(),
     tokenIds,
     z.array(string()).min(1).max(MOST_PROMPTS),
-    z.array(tokenIds).max(MOST_PROMPTS),
+    z.array(tokenIds).min(1).max(MOST_PROMPTS),
   ])
   .describe("A string, a list of strings, token ids, or a list of lists of token ids.");
 

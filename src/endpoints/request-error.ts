@@ -9,7 +9,8 @@ export function requestError(error: ZodError, body: unknown): GatewayError {
   if (first === undefined) return new GatewayError("invalid_value", "The body is not valid.");
   const { issue, path } = deepest(first, first.path);
   const param = fieldPath(path);
-  if (issue.code === "invalid_type" && valueAt(body, path) === undefined) {
+  const wrongType = issue.code === "invalid_type" || issue.code === "invalid_union";
+  if (wrongType && valueAt(body, path) === undefined) {
     return new GatewayError("missing_required_parameter", `Missing required parameter: '${param}'.`, {
       param,
     });
@@ -29,18 +30,21 @@ interface Located {
   readonly path: readonly PropertyKey[];
 }
 
-/** Of a union's complaints, the one that got furthest: its branch is the one that the client meant. */
+/**
+ * Of a union's complaints, that of the branch that the client meant: one whose type was right, or else the one that
+ * got furthest.
+ */
 function deepest(issue: Issue, path: readonly PropertyKey[]): Located {
   if (issue.code !== "invalid_union") return { issue, path };
   const branches = issue.errors.flatMap((issues) => {
     const first = issues[0];
     return first === undefined ? [] : [deepest(first, [...path, ...first.path])];
   });
-  const longest = branches.reduce<Located | undefined>(
-    (best, branch) => (branch.path.length > (best?.path.length ?? path.length) ? branch : best),
-    undefined,
-  );
-  return longest ?? { issue, path };
+  const meant = branches.filter((branch) => branch.issue.code !== "invalid_type");
+  const [first, ...rest] =
+    meant.length > 0 ? meant : branches.filter((branch) => branch.path.length > path.length);
+  if (first === undefined) return { issue, path };
+  return rest.reduce((best, branch) => (branch.path.length > best.path.length ? branch : best), first);
 }
 
 /** `messages[2].role` */

@@ -109,7 +109,8 @@ function createApp(
   const begin: Handler = (request, response, next) => {
     const id = requestId(request.headers["x-request-id"]) ?? context.newId("req_");
     const { monotonic } = context;
-    const exchange: Exchange = new Exchange({ request, response, id, log, monotonic }, () =>
+    const { lingerMs } = settings;
+    const exchange: Exchange = new Exchange({ request, response, id, log, lingerMs, monotonic }, () =>
       state.running.delete(exchange),
     );
     response.locals.exchange = exchange;
@@ -121,12 +122,12 @@ function createApp(
   const unknownUrl: Handler = () => {
     throw new GatewayError("unknown_url", "Unknown URL; GET /openapi.json lists those that exist.");
   };
-  const failed: ErrorRequestHandler = (error, request, response, _next) => {
+  const failed: ErrorRequestHandler = (error, _request, response, _next) => {
     const { exchange } = response.locals;
     if (!(exchange instanceof Exchange)) throw error;
     const told = clientError(error);
     if (told.code === "internal_error") exchange.log.error({ err: error }, "a request failed");
-    sendError(request, response, exchange, told);
+    sendError(response, exchange, told);
   };
   app.use(begin);
   mountEndpoints(app, endpoints, context, settings);

@@ -11,6 +11,8 @@ export interface ExchangeParts {
   readonly response: ServerResponse;
   readonly id: string;
   readonly log: Log;
+  /** Milliseconds for which a refused body is read on and dropped. */
+  readonly lingerMs: number;
   /** Milliseconds of a clock that never goes back. */
   monotonic(): number;
 }
@@ -46,6 +48,10 @@ export class Exchange implements Abortable {
   /** Aborted when the client goes away, stops reading, or the server stops. */
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  get lingerMs(): number {
+    return this.#parts.lingerMs;
   }
 
   get elapsedMs(): number {

@@ -58,7 +58,7 @@ function answerWith(endpoint: Endpoint, context: EndpointContext, settings: Http
         const told = clientError(error);
         if (told.code === "internal_error") exchange.log.error({ err: error }, "a request failed");
         if (response.headersSent) response.destroy();
-        else sendError(request, response, exchange, told);
+        else sendError(response, exchange, told);
       }
     };
     exchange.follow(work());
@@ -80,6 +80,6 @@ function refuseMethod(group: readonly Endpoint[]): Handler {
       return;
     }
     const error = new GatewayError("method_not_allowed", `Method not allowed here; allowed are ${allow}.`);
-    sendError(request, response, exchange, error, { allow });
+    sendError(response, exchange, error, { allow });
   };
 }

@@ -1,10 +1,7 @@
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { GatewayError } from "../errors.ts";
 import { errorResponse } from "./error-response.ts";
 import type { Exchange } from "./exchange.ts";
-
-/** Bytes of a refused body that are read and dropped, so that a client that is still sending sees the answer. */
-const DISCARDED_BYTES = 16 * 1024 * 1024;
 
 /** Headers that every answer has. */
 export const commonHeaders = (exchange: Exchange): OutgoingHttpHeaders => ({
@@ -25,7 +22,6 @@ export function sendJson(response: ServerResponse, exchange: Exchange, answer: J
 
 /** Answers with an error, where an answer can still begin; nothing is sent to a client that is gone. */
 export function sendError(
-  request: IncomingMessage,
   response: ServerResponse,
   exchange: Exchange,
   error: GatewayError,
@@ -35,12 +31,12 @@ export function sendError(
   if (response.destroyed) return;
   const { close, ...answer } = errorResponse(error);
   const text = writeJsonHead(response, exchange, { ...answer, headers: { ...answer.headers, ...headers } });
-  if (!close || request.complete) {
+  if (!close || response.req.complete) {
     response.end(text);
     return;
   }
   response.write(text);
-  void discard(request).then(() => response.end());
+  endAfterBody(response, exchange.lingerMs);
 }
 
 function writeJsonHead(
@@ -58,13 +54,13 @@ function writeJsonHead(
   return text;
 }
 
-async function discard(request: IncomingMessage): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  let discarded = 0;
-  request.on("data", (chunk: Buffer) => {
-    discarded += chunk.length;
-    if (discarded > DISCARDED_BYTES) resolve();
-  });
-  for (const event of ["end", "close", "error"]) request.once(event, () => resolve());
-  await promise;
+/** A connection that is closed on a client that is still sending is reset, and the answer lost with it. */
+function endAfterBody(response: ServerResponse, lingerMs: number): void {
+  const end = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, lingerMs);
+  response.req.resume();
+  response.req.once("end", end).once("close", end);
 }

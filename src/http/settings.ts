@@ -12,6 +12,8 @@ export interface HttpSettings {
   readonly keepAliveMs: number;
   /** Milliseconds that requests have to say goodbye after the grace period. */
   readonly farewellMs: number;
+  /** Milliseconds for which a refused body is read on and dropped, so that its sender sees the answer. */
+  readonly lingerMs: number;
   /** Milliseconds for a request's headers to arrive. */
   readonly headersTimeoutMs: number;
   /** Milliseconds for a whole request to arrive. */
@@ -29,6 +31,7 @@ export const defaultHttpSettings: HttpSettings = {
   stallMs: 30_000,
   keepAliveMs: 15_000,
   farewellMs: 2_000,
+  lingerMs: 2_000,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   checkMs: 1_000,
