@@ -44,7 +44,7 @@ function openRuntime(gpu: Gpu, log: LoadLog): Runtime {
 /** The engine process imports this module; nothing else may, for it brings native code. */
 const engine: EngineModule<LlamaEngineOptions> = {
   async load(options, onProgress) {
-    const log = new LoadLog((text) => process.stderr.write(text));
+    const log = new LoadLog();
     let runtime: Runtime | undefined;
     try {
       runtime = openRuntime(options.gpu, log);

@@ -92,9 +92,7 @@ function strings(metadata: ReadonlyMap<string, unknown>, key: string, file: stri
 /** A list of numbers; empty where the file has none. */
 function numbers(metadata: ReadonlyMap<string, unknown>, key: string, file: string): readonly number[] {
   const value = metadata.get(key) ?? [];
-  const list: unknown[] | undefined =
-    value instanceof Int32Array ? Array.from(value) : Array.isArray(value) ? value : undefined;
-  if (list?.every((item) => typeof item === "number")) return list;
+  if (Array.isArray(value) && value.every((item) => typeof item === "number")) return value;
   throw new OperatorError(`${file}: ${key} is no list of numbers`);
 }
 

@@ -13,13 +13,11 @@ export class LoadLog {
   #reasons = "";
   #level = 0;
 
-  /** `write` gets errors as they come: what is known if the process does not live to tell. */
-  constructor(write: (text: string) => void) {
+  constructor() {
     this.callback = koffi.register((level: number, text: string) => {
       if (level !== LOG_LEVEL.continued) this.#level = level;
       if (this.#level < LOG_LEVEL.error) return;
       this.#reasons = (this.#reasons + text).slice(-MOST_CHARACTERS);
-      write(text);
     }, koffi.pointer(logCallback));
   }
 

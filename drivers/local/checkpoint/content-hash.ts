@@ -23,19 +23,29 @@ const indexSchema = z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/));
 
 /** What goes into a converted model beside its weights. */
 interface Described {
-  readonly name: string;
   readonly config: CheckpointConfig;
   readonly tokenizer: TokenizerFiles;
   readonly card: ModelCard;
 }
 
-/** SHA-256 over what a checkpoint says and holds. A file is known again by size, time of change and inode. */
+/** SHA-256 over what a checkpoint says and holds. */
 export async function hashContent(
-  { name, config, tokenizer, card }: Described,
+  { config, tokenizer, card }: Described,
   { files, weights }: { readonly files: readonly OpenFile[]; readonly weights: ReadonlyMap<string, Weight> },
   options: HashOptions,
 ): Promise<string> {
-  const { cacheDir, onProgress = () => undefined } = options;
+  const digests = await hashFiles(files, options);
+  const layout = [...weights].map(([tensor, { dtype, shape }]) => [tensor, dtype, shape]);
+  return createHash("sha256")
+    .update(JSON.stringify([config, tokenizer.text, tokenizer.roles, card, layout, digests]))
+    .digest("hex");
+}
+
+/** SHA-256 of each file's content. A file is known again by size, time of change and inode. */
+export async function hashFiles(
+  files: readonly OpenFile[],
+  { cacheDir, signal, onProgress = () => undefined }: HashOptions,
+): Promise<string[]> {
   const known = cacheDir === undefined ? new Map<string, string>() : await recall(cacheDir);
   const fresh = new Map<string, string>();
   const total = files.reduce((sum, file) => sum + file.size, 0);
@@ -46,17 +56,14 @@ export async function hashContent(
     const remembered = known.get(identity);
     const digest =
       remembered ??
-      (await hashFile(file, options.signal, (bytes) => onProgress((before + bytes) / Math.max(1, total))));
+      (await hashFile(file, signal, (bytes) => onProgress((before + bytes) / Math.max(1, total))));
     // A file that changes while it is read is not remembered under either face.
     if (remembered === undefined && (await file.identity()) === identity) fresh.set(identity, digest);
     digests.push(digest);
     before += file.size;
   }
   if (cacheDir !== undefined && fresh.size > 0) await remember(cacheDir, new Map([...known, ...fresh]));
-  const layout = [...weights].map(([tensor, { dtype, shape }]) => [tensor, dtype, shape]);
-  return createHash("sha256")
-    .update(JSON.stringify([name, config, tokenizer.text, tokenizer.roles, card, layout, digests]))
-    .digest("hex");
+  return digests;
 }
 
 async function hashFile(

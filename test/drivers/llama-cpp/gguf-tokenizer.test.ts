@@ -21,7 +21,7 @@ const original = (name: "dolly-v2" | "gpt-neox-20b"): { text: string; json: Toke
 /** The metadata of a file from 2023: no pretokeniser, every added token and every padded row user-defined. */
 function oldMetadata({ model, added_tokens }: TokenizerJson, rows: number): Map<string, unknown> {
   const tokens = Array.from({ length: rows }, (_, id) => `[PAD${id}]`);
-  const types = new Int32Array(rows).fill(4);
+  const types = Array.from({ length: rows }, () => 4);
   for (const [piece, id] of Object.entries(model.vocab)) {
     tokens[id] = piece;
     types[id] = 1;

@@ -1,0 +1,132 @@
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import type { LoadContext } from "../../src/core/driver.ts";
+import { OperatorError } from "../../src/errors.ts";
+import { hashFiles } from "../local/checkpoint/content-hash.ts";
+import { fault, fileFault, openFile } from "../local/checkpoint/files.ts";
+import { openCheckpoint, readCheckpointHeader } from "../local/checkpoint/index.ts";
+import { cachedModel } from "../local/model-cache.ts";
+import type { TokenizerJson } from "../local/tokenizer-json.ts";
+import { CONVERTER_VERSION, convertToGguf, requireGptNeox } from "./convert.ts";
+import { readGguf } from "./gguf/read.ts";
+import { describeGguf } from "./gguf-model.ts";
+import { PACKAGE_VERSION } from "./library.ts";
+import type { LlamaCppOptions } from "./options.ts";
+
+/** A model on disk, in either form that the driver takes. */
+export interface ModelSource {
+  /** Most tokens that the model was made for. */
+  readonly contextLength: number;
+  readonly vocabularySize: number;
+  readonly precision: string;
+  readonly tokenizer: TokenizerJson;
+  readonly endOfText: number | null;
+  /** Metadata that llama.cpp should see where the file lacks it. */
+  readonly metadata: Readonly<Record<string, string | number>>;
+  /** Makes sure that there is a GGUF file. */
+  prepare(context: LoadContext, signal: AbortSignal): Promise<PreparedModel>;
+}
+
+export interface PreparedModel {
+  /** Of the GGUF file. */
+  readonly path: string;
+  readonly fingerprint: string;
+}
+
+/** Reads headers only. Throws OperatorError that names the file. */
+export async function readSource(options: LlamaCppOptions): Promise<ModelSource> {
+  const { model } = options;
+  const entry = await stat(model).catch((error: unknown) => {
+    throw fileFault(model, error);
+  });
+  return entry.isDirectory() ? readCheckpointSource(options) : readGgufSource(options);
+}
+
+async function readCheckpointSource({ model, type: wanted }: LlamaCppOptions): Promise<ModelSource> {
+  const header = await readCheckpointHeader(model);
+  const { contextLength, vocabularySize, dtype, eosTokenId } = requireGptNeox(header);
+  const { json, roles } = header.tokenizer;
+  const type = wanted ?? (dtype === "float32" ? "f32" : "f16");
+  return {
+    contextLength,
+    vocabularySize,
+    precision: type,
+    tokenizer: json,
+    endOfText: roles.eos ?? eosTokenId,
+    metadata: {},
+    async prepare({ name, cacheDir, onProgress }, signal) {
+      const content = await checkpointHash(model, { name, cacheDir, onProgress }, signal);
+      const task = `converting ${name} to ${type}`;
+      const path = await cachedModel({
+        cacheDir,
+        key: [content, type, `gguf ${CONVERTER_VERSION}`],
+        fileName: `${header.name}-${type}.gguf`,
+        signal,
+        make: (output) =>
+          convertToGguf({
+            source: model,
+            type,
+            output,
+            signal,
+            onProgress: (fraction) => onProgress({ task, fraction }),
+          }),
+      });
+      return { path, fingerprint: fingerprint(content, type) };
+    },
+  };
+}
+
+type Reading = Pick<LoadContext, "name" | "cacheDir" | "onProgress">;
+
+async function checkpointHash(folder: string, reading: Reading, signal: AbortSignal): Promise<string> {
+  const checkpoint = await openCheckpoint(folder);
+  try {
+    return await checkpoint.contentHash(hashOptions(reading, signal));
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function readGgufSource({ model, type }: LlamaCppOptions): Promise<ModelSource> {
+  if (!model.toLowerCase().endsWith(".gguf")) {
+    throw fault(model, "is neither the folder of a checkpoint nor a .gguf file");
+  }
+  const { metadata } = await readGguf(model);
+  const described = describeGguf(metadata, model);
+  const { precision } = described;
+  if (type !== undefined && type !== precision) {
+    throw new OperatorError(
+      `${model}: is ${precision}, and type: ${type} was asked for; remove type, or convert the checkpoint`,
+    );
+  }
+  return {
+    ...described,
+    metadata: described.missingMetadata,
+    async prepare(context, signal) {
+      const file = await openFile(model);
+      try {
+        const [content = ""] = await hashFiles([file], hashOptions(context, signal));
+        return { path: model, fingerprint: fingerprint(content, precision) };
+      } finally {
+        await file.close();
+      }
+    },
+  };
+}
+
+function hashOptions({ name, cacheDir, onProgress }: Reading, signal: AbortSignal) {
+  const task = `reading ${name}`;
+  return { cacheDir, signal, onProgress: (fraction: number) => onProgress({ task, fraction }) };
+}
+
+/** Changes with the weights' content, their precision and the engine's release. */
+function fingerprint(content: string, precision: string): string {
+  return createHash("sha256")
+    .update(JSON.stringify(["llama-cpp", PACKAGE_VERSION, content, precision]))
+    .digest("hex")
+    .slice(0, 16);
+}
+
+/** Name of a model by its path: the folder's, or the file's without `.gguf`. */
+export const modelName = (path: string): string => basename(path).replace(/\.gguf$/i, "");
