@@ -8,7 +8,9 @@ export class GenerationMeter {
   #queuedMs = 0;
   #promptTokens = 0;
   #cachedTokens = 0;
-  #completionTokens = 0;
+  /** Counted as they come, so that an answer that is cut off counts too; the finish says it exactly. */
+  #tokensSeen = 0;
+  #tokensFinished = 0;
   #firstAt: number | undefined;
   #lastAt = 0;
   readonly #reasons = new Set<string>();
@@ -40,24 +42,26 @@ export class GenerationMeter {
     } else if (event.type === "token") {
       this.#lastAt = this.#monotonic();
       this.#firstAt ??= this.#lastAt;
+      this.#tokensSeen += event.tokens.length;
     } else {
-      this.#completionTokens += event.completionTokens;
+      this.#tokensFinished += event.completionTokens;
       this.#reasons.add(event.reason);
     }
   }
 
   #fields() {
     const first = this.#firstAt;
+    const tokens = Math.max(this.#tokensSeen, this.#tokensFinished);
     const seconds = first === undefined ? 0 : (this.#lastAt - first) / 1000;
     // The first token comes out of the prompt's own step: its time is no time of decoding.
-    const rate = seconds > 0 && this.#completionTokens > 1 ? (this.#completionTokens - 1) / seconds : null;
+    const rate = seconds > 0 && tokens > 1 ? (tokens - 1) / seconds : null;
     return {
       queue_ms: Math.round(this.#queuedMs),
       ttft_ms: first === undefined ? null : Math.round(first - this.#startedAt),
       tokens_per_second: rate === null ? null : Math.round(rate * 10) / 10,
       prompt_tokens: this.#promptTokens,
       cached_tokens: this.#cachedTokens,
-      completion_tokens: this.#completionTokens,
+      completion_tokens: tokens,
       finish_reason: [...this.#reasons].join(",") || null,
     };
   }

@@ -77,10 +77,12 @@ async function drained(response: ServerResponse, exchange: Exchange, stallMs: nu
   const timer = setTimeout(() => {
     exchange.abort(new GatewayError("client_closed_request", "The client stopped reading its stream."));
   }, stallMs);
-  response.once("drain", resolve);
-  exchange.signal.addEventListener("abort", () => resolve(), { once: true });
+  const proceed = (): void => resolve();
+  response.once("drain", proceed);
+  exchange.signal.addEventListener("abort", proceed, { once: true });
   await promise;
   clearTimeout(timer);
-  response.off("drain", resolve);
+  response.off("drain", proceed);
+  exchange.signal.removeEventListener("abort", proceed);
   exchange.signal.throwIfAborted();
 }
