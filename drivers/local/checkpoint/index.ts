@@ -26,7 +26,7 @@ export interface CheckpointHeader {
 export interface Checkpoint extends CheckpointHeader {
   /** By Hugging Face's name, in the order of the model. */
   readonly weights: ReadonlyMap<string, Weight>;
-  /** SHA-256 over name, configuration, tokenizer, card and weights, not over paths or times; hexadecimal. */
+  /** SHA-256 over configuration, tokenizer, card and weights, not over names or times; hexadecimal. */
   contentHash(options?: HashOptions): Promise<string>;
   close(): Promise<void>;
 }
