@@ -1,5 +1,6 @@
 import { pino } from "pino";
 import type { Log } from "../core/log.ts";
+import { OperatorError } from "../errors.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
@@ -14,7 +15,14 @@ export function createLog(level: LogLevel): Log {
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: loggedError },
     },
     pino.destination({ dest: 2, sync: true }),
   );
+}
+
+/** An operator's own mistake is told in its message; a stack would only bury it. */
+export function loggedError(error: unknown): object {
+  if (error instanceof OperatorError) return { type: error.name, message: error.message };
+  return error instanceof Error ? pino.stdSerializers.err(error) : { message: String(error) };
 }
