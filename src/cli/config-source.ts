@@ -44,7 +44,7 @@ export function configFromFile(flags: ServeFlags, around: Surroundings): LoadedC
 }
 
 /** The configuration that serves one checkpoint folder or model file under its base name. */
-export function configFromCheckpoint(path: string, flags: ServeFlags, around: Surroundings): LoadedConfig {
+function configFromCheckpoint(path: string, flags: ServeFlags, around: Surroundings): LoadedConfig {
   const source = resolve(around.cwd, path);
   if (!existsSync(source)) {
     throw new OperatorError(

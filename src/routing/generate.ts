@@ -65,7 +65,7 @@ export async function* generate(
 }
 
 /** A lease, or an error that is fit for clients: what a driver says of files and processes is for the log only. */
-export async function leaseOf(
+async function leaseOf(
   pool: Pool,
   route: Route,
   placement: Placement,
