@@ -40,12 +40,15 @@ const LEFT_OVER_MS = 24 * 60 * 60 * 1000;
  */
 export async function cachedModel(request: CacheRequest): Promise<string> {
   const { cacheDir, key, fileName, make, signal } = request;
-  const folder = join(cacheDir, createHash("sha256").update(JSON.stringify(key)).digest("hex").slice(0, 32));
+  const entry = createHash("sha256").update(JSON.stringify([fileName, ...key]));
+  const folder = join(cacheDir, entry.digest("hex").slice(0, 32));
   const path = join(folder, fileName);
   if (await isWhole(folder, path, signal)) return path;
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw fileFault(folder, error);
+  });
   const temporary = join(folder, `${fileName}.${randomUUID()}.tmp`);
   try {
-    await mkdir(folder, { recursive: true });
     const made = await make(temporary);
     signal?.throwIfAborted();
     await removeLeftOvers(folder, temporary);
