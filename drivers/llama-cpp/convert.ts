@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { OperatorError } from "../../src/errors.ts";
 import type { NeoxConfig } from "../local/checkpoint/config.ts";
-import { fileFault } from "../local/checkpoint/files.ts";
+import { fault, fileFault } from "../local/checkpoint/files.ts";
 import { toFloat32 } from "../local/checkpoint/floats.ts";
 import { type Checkpoint, type CheckpointHeader, openCheckpoint } from "../local/checkpoint/index.ts";
 import { tensorFault, WEIGHT_DTYPES } from "../local/checkpoint/tensor.ts";
@@ -60,7 +60,7 @@ export function requireGptNeox({ folder, config }: Pick<CheckpointHeader, "folde
     );
   }
   if (!config.attentionBias) {
-    throw new OperatorError(`${folder}/config.json: attention_bias: llama.cpp needs it to be true`);
+    throw fault(join(folder, "config.json"), "attention_bias: llama.cpp needs it to be true");
   }
   return config;
 }

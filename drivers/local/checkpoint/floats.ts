@@ -49,4 +49,7 @@ export function halfOf(word: number): number {
 }
 
 /** bfloat16 pattern nearest to the pattern of a float32 that is not NaN, ties to even. */
-export const bfloatOf = (word: number): number => ((word + 0x7fff + ((word >>> 16) & 1)) >>> 16) & 0xffff;
+export function bfloatOf(word: number): number {
+  const magnitude = word & 0x7fffffff;
+  return ((word >>> 16) & 0x8000) | ((magnitude + 0x7fff + ((magnitude >>> 16) & 1)) >>> 16);
+}
