@@ -7,6 +7,7 @@ import type {
   RenderOptions,
 } from "../core/template.ts";
 import { conversation, type Turn } from "./conversation.ts";
+import { documentTexts } from "./documents.ts";
 
 /** databrickslabs/dolly training/consts.py: INTRO_BLURB, INSTRUCTION_KEY, INPUT_KEY, END_KEY. */
 const INTRO =
@@ -93,11 +94,10 @@ function folded(earlier: readonly Turn[], last: string): string {
   return `Continue this conversation.\n\n${told.join("\n")}\nUser: ${last}`;
 }
 
-/** The trained context block, empty without documents; a title stands on a line of its own above its text. */
+/** The trained context block; empty where there is nothing to put in, as in training. */
 function inputBlock(documents: readonly ReferenceDocument[]): string {
-  if (documents.length === 0) return "";
-  const texts = documents.map(({ title, text }) => (title === undefined ? text : `${title}\n${text}`));
-  return `${INPUT_KEY}\n${texts.join("\n\n")}\n\n`;
+  const texts = documentTexts(documents);
+  return texts.length === 0 ? "" : `${INPUT_KEY}\n${texts.join("\n\n")}\n\n`;
 }
 
 /** Neighbouring texts as one, so that they are tokenised as one. */

@@ -1,6 +1,8 @@
 import type { PromptTemplate } from "../core/template.ts";
+import { conversation } from "./conversation.ts";
+import { documentTexts } from "./documents.ts";
 
-/** For base models, which know no roles: what was said, in order, with blank lines between. */
+/** For base models, which know no roles: reference texts, system text and what was said, with blank lines between. */
 export const plain: PromptTemplate = {
   name: "plain",
   about: "base models (Pythia, GPT-NeoX): the texts as they are, blank lines between, no control tokens",
@@ -16,20 +18,9 @@ export const plain: PromptTemplate = {
   },
   strip: false,
   render(messages, { multiTurn, documents }) {
-    const told = multiTurn === "single" ? messages.filter(lastUserAndSystem) : messages;
-    if (!messages.some(({ role }) => role === "user")) throw new RangeError("there must be a user message");
-    const texts = [
-      ...documents.map(({ title, text }) => (title === undefined ? text : `${title}\n${text}`)),
-      ...told.map(({ content }) => content),
-    ];
-    return { parts: [{ text: texts.join("\n\n") }], end: [] };
+    const { system, earlier, last } = conversation(messages);
+    const told = multiTurn === "single" ? [] : earlier.flatMap(({ user, assistant }) => [user, assistant]);
+    const head = system === "" ? [] : [system];
+    return { parts: [{ text: [...documentTexts(documents), ...head, ...told, last].join("\n\n") }], end: [] };
   },
 };
-
-function lastUserAndSystem(
-  { role }: { role: string },
-  at: number,
-  messages: readonly { role: string }[],
-): boolean {
-  return role === "system" || at === messages.findLastIndex((message) => message.role === "user");
-}
