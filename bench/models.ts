@@ -1,0 +1,65 @@
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rename } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { z } from "zod";
+import { convertToGguf } from "../drivers/llama-cpp/convert.ts";
+import { checkout } from "./server.ts";
+import { SYNTHETIC_SHAPE, writeSyntheticCheckpoint } from "./synthetic-model.ts";
+
+export const MODEL_TYPES = ["f32", "f16", "bf16", "q8_0", "q4_0"] as const;
+export type ModelType = (typeof MODEL_TYPES)[number];
+
+/** Models that the bench can make, by the name before the last hyphen of `tiny-f16`. */
+export const MODEL_NAMES = ["tiny", "synthetic"] as const;
+export type ModelName = (typeof MODEL_NAMES)[number];
+
+export interface BenchModel {
+  /** Such as `synthetic-q8_0`. */
+  readonly name: string;
+  readonly gguf: string;
+  /** Ids that would end an answer. */
+  readonly endTokens: readonly number[];
+  /** Ordinary ids, from which prompts are made: below this, and not the first few, which are control tokens. */
+  readonly vocabularySize: number;
+}
+
+const SEED = 20230412;
+
+/** A checkpoint converted by this project's own converter, in `folder`; what is there already is kept. */
+export async function benchModel(folder: string, name: ModelName, type: ModelType): Promise<BenchModel> {
+  await mkdir(folder, { recursive: true });
+  const source = name === "tiny" ? join(checkout, "models", "dolly-v2-tiny") : await synthetic(folder);
+  const gguf = join(folder, `${name}-${type}.gguf`);
+  if (!existsSync(gguf)) {
+    console.error(`converting ${basename(source)} to ${type}`);
+    await convertToGguf({ source, type, output: gguf });
+  }
+  return { name: `${name}-${type}`, gguf, ...(await tokensOf(source)) };
+}
+
+async function synthetic(folder: string): Promise<string> {
+  const checkpoint = join(folder, "synthetic");
+  if (!existsSync(checkpoint)) {
+    console.error("making the synthetic model");
+    const unfinished = `${checkpoint}.unfinished`;
+    const tokenizerFolder = join(checkout, "test", "fixtures", "tokenizers", "dolly-v2");
+    await writeSyntheticCheckpoint(unfinished, SYNTHETIC_SHAPE, { seed: SEED, tokenizerFolder });
+    await rename(unfinished, checkpoint);
+  }
+  return checkpoint;
+}
+
+const tokenizerSchema = z.object({
+  added_tokens: z.array(z.object({ id: z.int(), content: z.string(), special: z.boolean() })),
+  model: z.object({ vocab: z.record(z.string(), z.int()) }),
+});
+
+async function tokensOf(checkpoint: string): Promise<Pick<BenchModel, "endTokens" | "vocabularySize">> {
+  const tokenizer = tokenizerSchema.parse(
+    JSON.parse(await readFile(join(checkpoint, "tokenizer.json"), "utf8")),
+  );
+  const ends = tokenizer.added_tokens.filter(({ content }) => ["<|endoftext|>", "### End"].includes(content));
+  const special = new Set(tokenizer.added_tokens.map(({ id }) => id));
+  const ordinary = Object.values(tokenizer.model.vocab).filter((id) => !special.has(id));
+  return { endTokens: ends.map(({ id }) => id), vocabularySize: Math.max(...ordinary) + 1 };
+}

@@ -1,0 +1,176 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+
+export const checkout = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Name under which every measured server has its model. */
+export const MODEL = "bench";
+
+/** A server that is up and has its model loaded. */
+export interface MeasuredServer {
+  readonly name: string;
+  /** Such as `http://127.0.0.1:8000`. */
+  readonly base: string;
+  /** Process ids by what the process does; a server may be one process or several. */
+  readonly processes: Readonly<Record<string, number>>;
+  /** Request fields that only this server knows. */
+  readonly fields: object;
+  stop(): Promise<void>;
+}
+
+export interface ServedModel {
+  readonly gguf: string;
+  readonly threads: number;
+  /** Answers at the same time. */
+  readonly slots: number;
+  /** Tokens of one answer with its prompt. */
+  readonly context: number;
+}
+
+export interface Command {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Matches a line that the server prints once it can be used. */
+  readonly ready: RegExp;
+}
+
+export interface RunningServer {
+  readonly pid: number;
+  /** The line that said that it is ready. */
+  readonly line: string;
+  /** Ends the server and whatever it started. */
+  stop(): Promise<void>;
+}
+
+/** Starts a server and resolves with its first line that matches `ready`; throws with what it printed where it ends before. */
+export async function startServer({ program, args, env = {}, ready }: Command): Promise<RunningServer> {
+  // A process group of its own: a program that npm starts is ended with npm.
+  const child = spawn(program, args, {
+    cwd: checkout,
+    detached: true,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
+  const exited = new Promise<string>((resolve) => {
+    child.once("error", (error) => resolve(error.message));
+    child.once("close", (status, signal) => resolve(signal ?? `status ${status}`));
+  });
+  const line = await readyLine(child, ready, exited, program);
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${program} has no process id`);
+  return {
+    pid,
+    line,
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) process.kill(-pid, "SIGTERM");
+      await exited;
+    },
+  };
+}
+
+function readyLine(
+  child: ChildProcess,
+  ready: RegExp,
+  exited: Promise<string>,
+  program: string,
+): Promise<string> {
+  const printed: string[] = [];
+  return new Promise((resolve, reject) => {
+    for (const input of [child.stdout, child.stderr]) {
+      if (input === null) continue;
+      createInterface({ input }).on("line", (line) => {
+        if (printed.length < 200) printed.push(line);
+        if (ready.test(line)) resolve(line);
+      });
+    }
+    void exited.then((how) => reject(new Error(`${program} ended (${how}):\n${printed.join("\n")}`)));
+  });
+}
+
+/** This gateway with one model file, every other option at its default. */
+export async function startGateway({ gguf, threads, slots, context }: ServedModel): Promise<MeasuredServer> {
+  const scratch = await mkdtemp(join(tmpdir(), "dolly-bench-"));
+  const config = join(scratch, "dolly.yaml");
+  const placement = { driver: "llama-cpp", model: gguf, threads, parallel: slots, gpu: "none" };
+  const models = { [MODEL]: { preload: true, max_model_len: context, placements: [placement] } };
+  await writeFile(config, stringify({ models }));
+  const port = await freePort();
+  const server = await startServer({
+    program: process.execPath,
+    args: [join(checkout, "bin", "dolly.js"), "serve", "--config", config, "--port", String(port)],
+    env: { DOLLY_CACHE: join(scratch, "cache") },
+    ready: /^Ready/,
+  });
+  const children = await readFile(`/proc/${server.pid}/task/${server.pid}/children`, "utf8");
+  return {
+    name: "gateway",
+    base: `http://127.0.0.1:${port}`,
+    processes: { gateway: server.pid, engine: Number(children.trim().split(" ")[0]) },
+    fields: {},
+    async stop() {
+      await server.stop();
+      await rm(scratch, { recursive: true, force: true });
+    },
+  };
+}
+
+/** llama-server out of one of the folders that `bench/peers/llama-server.sh` makes. */
+export async function startLlamaServer(
+  folder: string,
+  name: string,
+  model: ServedModel,
+): Promise<MeasuredServer> {
+  const port = await freePort();
+  const server = await startServer(llamaServerCommand(folder, model, port));
+  return {
+    name,
+    base: `http://127.0.0.1:${port}`,
+    processes: { server: server.pid },
+    // The gateway computes every prompt whole; so must its peer.
+    fields: { cache_prompt: false },
+    stop: server.stop,
+  };
+}
+
+export function llamaServerCommand(
+  folder: string,
+  { gguf, threads, slots, context }: ServedModel,
+  port: number,
+): Command {
+  const options = {
+    "--model": gguf,
+    "--alias": MODEL,
+    "--host": "127.0.0.1",
+    "--port": port,
+    "--ctx-size": slots * context,
+    "--parallel": slots,
+    "--threads": threads,
+    "--cache-ram": 0,
+  };
+  return {
+    program: join(folder, "llama-server"),
+    args: Object.entries(options).flatMap(([option, value]) => [option, String(value)]),
+    env: { LD_LIBRARY_PATH: folder },
+    ready: /listening on http/,
+  };
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => {
+        if (typeof address === "object" && address !== null) resolve(address.port);
+        else reject(new Error("no free port"));
+      });
+    });
+  });
+}
