@@ -62,6 +62,11 @@ export class LlamaContext implements Engine {
     return new LlamaContext(llama, { model, context, abort, info });
   }
 
+  /** `llama_context *`, for what is set once after its creation. */
+  get native(): Pointer {
+    return this.#context;
+  }
+
   async step(inputs: readonly SlotInput[]): Promise<StepOutput> {
     checkInputs(inputs, this.info, this.#lengths);
     for (const { slot, position } of inputs) this.truncate(slot, position);

@@ -16,6 +16,7 @@ import {
 } from "./llama.ts";
 import { LoadLog } from "./load-log.ts";
 import { Arena, contextParams, modelParams } from "./model-params.ts";
+import { attachThreadPool } from "./thread-pool.ts";
 
 /** llama.cpp in this process, ready to load models. */
 interface Runtime {
@@ -80,7 +81,10 @@ async function loadEngine(
       device: describeDevices(devices, options),
     },
   });
-  if (context !== undefined) return context;
+  if (context !== undefined) {
+    attachThreadPool(llama, context.native, devices, options.threads);
+    return context;
+  }
   llama.llama_model_free(model);
   throw new Error(
     `llama.cpp cannot make a context of ${options.slots} slots with ${options.contextLength} tokens each: ${report.log.reasons}`,

@@ -6,7 +6,7 @@ import { Tokenizer } from "../local/tokenizer.ts";
 import type { LlamaEngineOptions } from "./engine-options.ts";
 import { type LlamaCppOptions, llamaCppOptions, STEP_TOKENS } from "./options.ts";
 import { type ModelSource, modelName, type PreparedModel, readSource } from "./source.ts";
-import { computingCores } from "./threads.ts";
+import { computingThreads } from "./threads.ts";
 
 /** Imported in the engine's process only; it has this file's extension, in the sources and in a build. */
 const ENGINE = new URL(`./engine${extname(import.meta.url)}`, import.meta.url).href;
@@ -79,7 +79,7 @@ function engineOptions(
     contextLength: description.contextLength,
     slots: options.parallel,
     batchTokens: STEP_TOKENS + options.parallel,
-    threads: options.threads ?? computingCores(),
+    threads: options.threads ?? computingThreads(prepared.bytes),
     gpu: options.gpu,
     gpuLayers: options.gpu_layers ?? null,
     mainGpu: options.main_gpu ?? null,

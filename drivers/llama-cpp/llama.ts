@@ -41,6 +41,10 @@ export interface Llama {
   readonly ggml_backend_dev_name: KoffiFunc<(device: Pointer) => string>;
   readonly ggml_backend_dev_description: KoffiFunc<(device: Pointer) => string>;
   readonly ggml_backend_dev_type: KoffiFunc<(device: Pointer) => number>;
+  readonly ggml_backend_dev_backend_reg: KoffiFunc<(device: Pointer) => Pointer>;
+  readonly ggml_backend_reg_get_proc_address: KoffiFunc<(registry: Pointer, name: string) => Pointer>;
+  readonly ggml_threadpool_params_init: KoffiFunc<(params: Pointer, threads: number) => void>;
+  readonly llama_attach_threadpool: KoffiFunc<(context: Pointer, pool: Pointer, batchPool: Pointer) => void>;
 }
 
 /** Two functions of the C library that serve as callbacks, so that no JavaScript runs in a computing thread. */
@@ -117,6 +121,14 @@ function bindFunctions(llama: LibraryHandle, ggml: LibraryHandle, base: LibraryH
     ggml_backend_dev_name: base.func("const char *ggml_backend_dev_name(void *device)"),
     ggml_backend_dev_description: base.func("const char *ggml_backend_dev_description(void *device)"),
     ggml_backend_dev_type: base.func("int ggml_backend_dev_type(void *device)"),
+    ggml_backend_dev_backend_reg: base.func("void *ggml_backend_dev_backend_reg(void *device)"),
+    ggml_backend_reg_get_proc_address: base.func(
+      "void *ggml_backend_reg_get_proc_address(void *registry, const char *name)",
+    ),
+    ggml_threadpool_params_init: base.func("void ggml_threadpool_params_init(void *params, int threads)"),
+    llama_attach_threadpool: llama.func(
+      "void llama_attach_threadpool(void *context, void *pool, void *batchPool)",
+    ),
   };
 }
 

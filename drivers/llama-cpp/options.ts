@@ -25,7 +25,9 @@ export const llamaCppOptions = z
       .min(1)
       .max(512)
       .optional()
-      .describe("Threads that compute; by default one for each core."),
+      .describe(
+        "Threads that compute; by default one for each core, and a single one for models under 100 MB.",
+      ),
     gpu: z
       .enum(["auto", "cuda", "vulkan", "metal", "none"])
       .default("auto")

@@ -32,6 +32,8 @@ export interface PreparedModel {
   /** Of the GGUF file. */
   readonly path: string;
   readonly fingerprint: string;
+  /** Size of the file. */
+  readonly bytes: number;
 }
 
 /** Reads headers only. Throws OperatorError that names the file. */
@@ -72,7 +74,7 @@ async function readCheckpointSource({ model, type: wanted }: LlamaCppOptions): P
             onProgress: (fraction) => onProgress({ task, fraction }),
           }),
       });
-      return { path, fingerprint: fingerprint(content, type) };
+      return { path, fingerprint: fingerprint(content, type), bytes: (await stat(path)).size };
     },
   };
 }
@@ -107,7 +109,7 @@ async function readGgufSource({ model, type }: LlamaCppOptions): Promise<ModelSo
       const file = await openFile(model);
       try {
         const [content = ""] = await hashFiles([file], hashOptions(context, signal));
-        return { path: model, fingerprint: fingerprint(content, precision) };
+        return { path: model, fingerprint: fingerprint(content, precision), bytes: file.size };
       } finally {
         await file.close();
       }

@@ -22,3 +22,11 @@ export function computingCores(topology = LINUX_TOPOLOGY, available = availableP
   }
   return Math.max(1, Math.min(available, cores.size === 0 ? available : cores.size));
 }
+
+/** Below this, threads cost more in waiting for each other than they save, and everything when the machine is busy. */
+const ONE_THREAD_BYTES = 100e6;
+
+/** Threads for a model whose weights have so many bytes. */
+export function computingThreads(weightBytes: number, cores = computingCores()): number {
+  return weightBytes < ONE_THREAD_BYTES ? 1 : cores;
+}

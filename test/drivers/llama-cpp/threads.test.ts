@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { computingCores } from "../../../drivers/llama-cpp/threads.ts";
+import { computingCores, computingThreads } from "../../../drivers/llama-cpp/threads.ts";
 
 const folders: string[] = [];
 afterEach(() => {
@@ -32,4 +32,9 @@ test("never more than this process may use", () => {
 test("where the system does not tell, every logical processor counts", () => {
   expect(computingCores(join(topology([]), "missing"), 6)).toBe(6);
   expect(computingCores(topology([]), 6)).toBe(6);
+});
+
+test("a small model is computed by one thread, a larger one by every core", () => {
+  expect(computingThreads(22e6, 8)).toBe(1);
+  expect(computingThreads(1.6e9, 8)).toBe(8);
 });
