@@ -1,4 +1,5 @@
 import type { GeneratedToken, GenerationEvent } from "./generation.ts";
+import { unfinishedCharacter } from "./text-stream.ts";
 
 /**
  * White space as Python's `str.strip` knows it, with which the pipeline strips an answer (CPython
@@ -7,6 +8,7 @@ import type { GeneratedToken, GenerationEvent } from "./generation.ts";
 const WHITE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const LEADING = new RegExp(`^[${WHITE}]*`);
 const TRAILING = new RegExp(`[${WHITE}]*$`);
+const NOTHING = new Uint8Array(0);
 
 /**
  * Takes the white space from both ends of each answer while it streams: none goes out before the first other
@@ -44,7 +46,10 @@ class StrippedText {
   #held = "";
   /** Bytes of leading white space. */
   #leading = 0;
-  /** Bytes up to the last character that was sent. */
+  /**
+   * Bytes up to the last character that was sent; less where U+FFFD was sent, which may stand for a single byte that
+   * is no UTF-8. What that holds back is told when the answer ends.
+   */
   #sent = 0;
   #begun = false;
   #placed = 0;
@@ -64,13 +69,15 @@ class StrippedText {
     const leading = this.#begun ? "" : (LEADING.exec(sendable)?.[0] ?? "");
     if (!this.#begun) this.#leading = Buffer.byteLength(leading);
     this.#begun = true;
-    this.#sent += Buffer.byteLength(sendable);
+    this.#sent += Buffer.byteLength(sendable.replaceAll("\ufffd", "?"));
     return { text: sendable.slice(leading.length), tokens: this.#settled() };
   }
 
-  /** What is left of the tokens once trailing white space is gone. */
+  /** What is left of the tokens once trailing white space, and an unfinished character after it, is gone. */
   finish(): GeneratedToken[] {
-    return [...this.#settled(), ...this.#pending.splice(0).flatMap((placed) => this.#trimmed(placed))];
+    const end = Buffer.concat(this.#pending.map(({ token }) => (token.control ? NOTHING : token.bytes)));
+    this.#sent = this.#placed - unfinishedCharacter(end) - Buffer.byteLength(this.#held);
+    return this.#pending.splice(0).flatMap((placed) => this.#trimmed(placed));
   }
 
   #settled(): GeneratedToken[] {

@@ -53,7 +53,8 @@ export class TextStream<T extends Token> {
   /** Sends what was held back; of an unfinished character at the very end only the tokens are told. */
   finish(): TextFragment<T> {
     const { text, tokens } = this.#send(this.#held.length - unfinishedCharacter(this.#held));
-    return { text, tokens: [...tokens, ...this.#pending.splice(0).map(({ token }) => token)] };
+    const broken = this.#decoder.decode();
+    return { text: text + broken, tokens: [...tokens, ...this.#pending.splice(0).map(({ token }) => token)] };
   }
 
   #send(length: number): TextFragment<T> {
@@ -111,7 +112,7 @@ function stopPrefix(bytes: Uint8Array, stops: readonly Uint8Array[]): number {
 }
 
 /** Length of an unfinished UTF-8 character at the end of `bytes`, 0 to 3. */
-function unfinishedCharacter(bytes: Uint8Array): number {
+export function unfinishedCharacter(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back += 1) {
     const byte = bytes[bytes.length - back] ?? 0;
     if (byte < 0x80) return 0;

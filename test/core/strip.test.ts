@@ -88,3 +88,21 @@ test("equals stripping the whole text, and the tokens spell it", async () => {
     { numRuns: 1000 },
   );
 });
+
+test("bytes that are no UTF-8 do not move where an answer ends", async () => {
+  const white = new Set([0x20, 0x0a]);
+  const wild = fc.constantFrom(0x20, 0x0a, 0x61, 0xff, 0xe6, 0x97, 0xa5);
+  await fc.assert(
+    fc.asyncProperty(fc.array(wild, { maxLength: 12 }), async (said) => {
+      const events = [...answer(said.map((byte) => Uint8Array.of(byte)))];
+      const { text, tokens } = await run(events);
+      const whole = events.map((event) => (event.type === "token" ? event.text : "")).join("");
+      expect(text).toBe(whole.trim());
+      const spelled = plainTokens(tokens).flatMap((token) => [...token.bytes]);
+      expect(white.has(spelled.at(0) ?? 0)).toBe(false);
+      expect(white.has(spelled.at(-1) ?? 0)).toBe(false);
+      expect(new TextDecoder().decode(Uint8Array.from(spelled))).toBe(text);
+    }),
+    { numRuns: 1000 },
+  );
+});
