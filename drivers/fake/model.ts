@@ -113,7 +113,8 @@ export class FakeModel implements Model {
     const room = Math.min(maxTokens, this.contextLength - prompt.length);
     let count = 0;
     let reason: "stop" | "length" = "length";
-    let spoken = "";
+    const crash = crash_on === undefined ? undefined : Buffer.from(crash_on);
+    const said: number[] = [];
     for (const id of this.#script(request, index)) {
       if (count >= room) break;
       await (tokens_per_second === 0
@@ -128,9 +129,9 @@ export class FakeModel implements Model {
         reason = "stop";
         break;
       }
-      if (crash_on !== undefined) {
-        spoken += String.fromCharCode(id);
-        if (spoken.endsWith(crash_on)) throw new GatewayError("engine_crashed", "The engine stopped.");
+      said.push(id);
+      if (crash?.every((byte, at) => byte === said.at(at - crash.length))) {
+        throw new GatewayError("engine_crashed", "The engine stopped.");
       }
     }
     const rest = stream.finish();
@@ -138,7 +139,7 @@ export class FakeModel implements Model {
     yield { type: "finish", index, reason, completionTokens: count };
   }
 
-  /** The tokens of the answer with its end, unless `logit_bias` forbids that. */
+  /** The answer and what ends it (less what `logit_bias` forbids), over and over: where it stops is up to the request. */
   #script({ prompt, sampling }: GenerationRequest, index: number): Iterable<number> {
     const asked = decode(prompt, false);
     const found = this.#options.answers.find(({ match }) => match === undefined || asked.includes(match));
@@ -147,8 +148,8 @@ export class FakeModel implements Model {
     const drawn = createHash("sha256").update(`${seed}/${index}`).digest().readUInt32LE();
     const text = texts[sampling.temperature === 0 ? 0 : drawn % texts.length] ?? "";
     const forbidden = new Set(sampling.logitBias.filter(([, bias]) => bias <= -100).map(([id]) => id));
-    const said = [...new TextEncoder().encode(text)].filter((id) => !forbidden.has(id));
-    return forbidden.has(END) ? endlessly([...said, 0x20]) : [...said, END];
+    const script = [...new TextEncoder().encode(text), END, END_OF_TEXT].filter((id) => !forbidden.has(id));
+    return endlessly(script.length === 0 ? [0x20] : script);
   }
 
   #validate({ prompt, maxTokens, sampling, stopTokens }: GenerationRequest): void {
