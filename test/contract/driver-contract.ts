@@ -192,6 +192,17 @@ export function driverContract(name: string, exam: DriverExam): void {
       expect((await collect(model, seeded)).text()).toBe((await collect(model, seeded)).text());
     });
 
+    check("other seeds give other answers, and so do the choices of one seed", async () => {
+      const sampling = { ...greedy, temperature: 2 };
+      const texts = new Set<string>();
+      for (let seed = 1; seed <= 8; seed += 1) {
+        texts.add((await collect(model, ask({ sampling: { ...sampling, seed } }))).text());
+      }
+      expect(texts.size).toBeGreaterThan(1);
+      const forked = await collect(model, ask({ choices: 8, sampling: { ...sampling, seed: 1 } }));
+      expect(new Set(Array.from({ length: 8 }, (_, index) => forked.text(index))).size).toBeGreaterThan(1);
+    });
+
     check("choices are tagged, each with its own finish", async () => {
       const choices = 3;
       const answer = await collect(model, ask({ choices, sampling: { ...greedy, temperature: 1, seed: 7 } }));
@@ -230,6 +241,22 @@ export function driverContract(name: string, exam: DriverExam): void {
     check("an aborted signal starts nothing", async () => {
       const reason = new Error("too late");
       expect(await failure(collect(model, ask(), AbortSignal.abort(reason)))).toBe(reason);
+    });
+
+    check("a request that waits for a slot can be aborted, and the others go on", async () => {
+      const alone = (await collect(model, ask())).text();
+      const running = Array.from({ length: model.slots }, () => model.generate(ask(), never));
+      for (const stream of running) await stream.next();
+      const abort = new AbortController();
+      const reason = new Error("no patience");
+      const waiting = failure(model.generate(ask(), abort.signal).next());
+      abort.abort(reason);
+      expect(await waiting).toBe(reason);
+      for (const stream of running) {
+        let text = "";
+        for await (const event of stream) if (event.type === "token") text += event.text;
+        expect(text).toBe(alone);
+      }
     });
 
     check("a reader that leaves frees the slot", async () => {
