@@ -1,3 +1,5 @@
+import { performance } from "node:perf_hooks";
+import { setImmediate } from "node:timers/promises";
 import koffi from "koffi";
 import {
   type Engine,
@@ -14,6 +16,9 @@ import { checkInputs, checkSlot } from "./step-check.ts";
 /** What llama_decode returns. */
 const DECODED = { ok: 0, noRoom: 1, aborted: 2 } as const;
 
+/** Longest step, as far as it can be foreseen, that may keep this thread from its other events. */
+const SHORT_STEP_MS = 20;
+
 /** One llama.cpp context over one model: the engine of this driver. It owns both. */
 export class LlamaContext implements Engine {
   readonly info: EngineInfo;
@@ -28,6 +33,8 @@ export class LlamaContext implements Engine {
   #logits = new Float32Array(0);
   #logitsAddress: Pointer = null;
   #closed = false;
+  /** Of the last step. */
+  #msPerToken = Number.POSITIVE_INFINITY;
 
   private constructor(
     llama: Llama,
@@ -71,8 +78,7 @@ export class LlamaContext implements Engine {
     checkInputs(inputs, this.info, this.#lengths);
     for (const { slot, position } of inputs) this.truncate(slot, position);
     this.#fill(inputs);
-    this.#abort.clear();
-    const result = await callAsync(this.#llama.llama_decode, this.#context, this.#batch.native);
+    const result = await this.#decode();
     if (result !== DECODED.ok) {
       // Parts of the batch may have been computed: back to what the slots held before.
       for (const { slot, position } of inputs) this.#forget(slot, position);
@@ -80,6 +86,23 @@ export class LlamaContext implements Engine {
     }
     for (const { slot, position, tokens } of inputs) this.#lengths[slot] = position + tokens.length;
     return this.#output(this.#batch.rows);
+  }
+
+  /**
+   * A short step is computed on this thread, since handing it to another one and back costs up to half of the embedded
+   * model's step; a long one on another thread, so that it can be interrupted. Either way other events have their turn.
+   */
+  async #decode(): Promise<number> {
+    const { native } = this.#batch;
+    this.#abort.clear();
+    const started = performance.now();
+    const short = native.n_tokens * this.#msPerToken < SHORT_STEP_MS;
+    const result = short
+      ? this.#llama.llama_decode(this.#context, native)
+      : await callAsync(this.#llama.llama_decode, this.#context, native);
+    this.#msPerToken = (performance.now() - started) / native.n_tokens;
+    if (short) await setImmediate();
+    return result;
   }
 
   #fill(inputs: readonly SlotInput[]): void {
