@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { Random } from "../drivers/local/random.ts";
 import type { BenchModel } from "./models.ts";
 import { cpuBetween, readCpu } from "./process-cpu.ts";
@@ -37,7 +38,7 @@ export async function measureRound(
     for (const length of workload.prompts) {
       const answers: StreamedAnswer[] = [];
       for (let repeat = 0; repeat < workload.repeats; repeat += 1) {
-        const prompt = randomPrompt(workload.model, length, round * 1000 + repeat);
+        const prompt = randomPrompt(workload.model, length, `${round} first ${length} ${repeat}`);
         answers.push(await answer(client, server, workload.model, prompt, FEW_TOKENS));
       }
       const times = answers.map(({ firstTextMs }) => firstTextMs).toSorted((a, b) => a - b);
@@ -63,7 +64,13 @@ async function decode(
   const roles = Object.entries(server.processes).map(([role, pid]) => ({ role, pid, before: readCpu(pid) }));
   const answers = await Promise.all(
     Array.from({ length: clients }, (_, index) =>
-      answer(client, server, model, randomPrompt(model, prompts[0] ?? 1, round * 1000 + 500 + index), tokens),
+      answer(
+        client,
+        server,
+        model,
+        randomPrompt(model, prompts[0] ?? 1, `${round} decode ${clients} ${index}`),
+        tokens,
+      ),
     ),
   );
   const used = roles.map(({ role, pid, before }) => ({ role, seconds: cpuBetween(before, readCpu(pid)) }));
@@ -110,8 +117,9 @@ async function answer(
   );
 }
 
-/** Random words, the same for the same seed: no two prompts share a beginning that a cache could know. */
-function randomPrompt({ vocabularySize }: BenchModel, length: number, seed: number): number[] {
+/** Random words, the same for the same label: no two prompts share a beginning that a cache could know. */
+function randomPrompt({ vocabularySize }: BenchModel, length: number, label: string): number[] {
+  const seed = createHash("sha256").update(label).digest().readUIntLE(0, 6);
   const random = new Random(seed, 0);
   const words = vocabularySize - FIRST_WORD;
   return Array.from({ length }, () => FIRST_WORD + Math.floor(random.next() * words));

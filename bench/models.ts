@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rename } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { z } from "zod";
 import { convertToGguf } from "../drivers/llama-cpp/convert.ts";
+import { tokenizerJsonSchema } from "../drivers/local/tokenizer-json.ts";
 import { checkout } from "./server.ts";
 import { SYNTHETIC_SHAPE, writeSyntheticCheckpoint } from "./synthetic-model.ts";
 
@@ -49,17 +49,12 @@ async function synthetic(folder: string): Promise<string> {
   return checkpoint;
 }
 
-const tokenizerSchema = z.object({
-  added_tokens: z.array(z.object({ id: z.int(), content: z.string(), special: z.boolean() })),
-  model: z.object({ vocab: z.record(z.string(), z.int()) }),
-});
-
 async function tokensOf(checkpoint: string): Promise<Pick<BenchModel, "endTokens" | "vocabularySize">> {
-  const tokenizer = tokenizerSchema.parse(
+  const tokenizer = tokenizerJsonSchema.parse(
     JSON.parse(await readFile(join(checkpoint, "tokenizer.json"), "utf8")),
   );
   const ends = tokenizer.added_tokens.filter(({ content }) => ["<|endoftext|>", "### End"].includes(content));
-  const special = new Set(tokenizer.added_tokens.map(({ id }) => id));
-  const ordinary = Object.values(tokenizer.model.vocab).filter((id) => !special.has(id));
-  return { endTokens: ends.map(({ id }) => id), vocabularySize: Math.max(...ordinary) + 1 };
+  const controls = new Set(tokenizer.added_tokens.map(({ id }) => id));
+  const words = Object.values(tokenizer.model.vocab).filter((id) => !controls.has(id));
+  return { endTokens: ends.map(({ id }) => id), vocabularySize: Math.max(...words) + 1 };
 }

@@ -39,10 +39,13 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
   /** Matches a line that the server prints once it can be used. */
   readonly ready: RegExp;
+  /** Whether it is a Node program that is to be sent messages. */
+  readonly messages?: boolean;
 }
 
 export interface RunningServer {
   readonly pid: number;
+  readonly process: ChildProcess;
   /** The line that said that it is ready. */
   readonly line: string;
   /** Ends the server and whatever it started. */
@@ -50,12 +53,13 @@ export interface RunningServer {
 }
 
 /** Starts a server and resolves with its first line that matches `ready`; throws with what it printed where it ends before. */
-export async function startServer({ program, args, env = {}, ready }: Command): Promise<RunningServer> {
+export async function startServer(command: Command): Promise<RunningServer> {
+  const { program, args, env = {}, ready, messages = false } = command;
   // A process group of its own: a program that npm starts is ended with npm.
   const child = spawn(program, args, {
     cwd: checkout,
     detached: true,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", messages ? "ipc" : "ignore"],
     env: { ...process.env, ...env },
   });
   const exited = new Promise<string>((resolve) => {
@@ -67,6 +71,7 @@ export async function startServer({ program, args, env = {}, ready }: Command): 
   if (pid === undefined) throw new Error(`${program} has no process id`);
   return {
     pid,
+    process: child,
     line,
     async stop() {
       if (child.exitCode === null && child.signalCode === null) process.kill(-pid, "SIGTERM");

@@ -1,10 +1,13 @@
+import { isUtf8 } from "node:buffer";
 import { createCipheriv, createHash } from "node:crypto";
-import { copyFile, mkdir, open, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseConfig } from "../drivers/local/checkpoint/config.ts";
 import { bfloatOf } from "../drivers/local/checkpoint/floats.ts";
 import { expectedWeights } from "../drivers/local/checkpoint/inventory.ts";
 import { Random } from "../drivers/local/random.ts";
+import { tokenizerJsonSchema } from "../drivers/local/tokenizer-json.ts";
+import { Vocabulary } from "../drivers/local/vocabulary.ts";
 
 /** Sizes of a GPT-NeoX model, by their names in `config.json`. */
 export interface ModelShape {
@@ -28,13 +31,14 @@ export const SYNTHETIC_SHAPE: ModelShape = {
 
 /** Standard deviation of the weights; `initializer_range` of the Pythia models that Dolly was tuned from. */
 const DEVIATION = 0.02;
-/** Weights written at once; even, so that every block of the generator is used whole. */
+/** Weights written at once, about. */
 const CHUNK = 1 << 20;
 
 /**
  * Writes a random model as a Hugging Face checkpoint: config.json, model.safetensors (bfloat16) and the tokenizer files
  * of `tokenizerFolder`. The same seed gives the same bytes. It computes what a trained model of its shape computes,
- * and says nothing.
+ * and says words without sense: tokens that are no text of their own (control tokens, parts of characters) have an
+ * output row of zeros, which never wins, for servers differ in what they do with broken text.
  */
 export async function writeSyntheticCheckpoint(
   folder: string,
@@ -60,18 +64,46 @@ export async function writeSyntheticCheckpoint(
   const weights = [...expectedWeights(parseConfig(join(folder, "config.json"), config))].map(
     ([name, extents]) => ({ name, extents, count: extents.reduce((product, extent) => product * extent, 1) }),
   );
+  const vocabulary = await readVocabulary(tokenizerFolder, shape.vocab_size);
   const file = await open(join(folder, "model.safetensors"), "w");
   try {
     await file.write(safetensorsHeader(weights));
     const random = new RandomWeights(seed);
-    for (const { name, count } of weights) {
+    for (const { name, extents, count } of weights) {
       const mean = /norm\.weight$/.test(name) ? 1 : 0;
-      for (let done = 0; done < count; done += CHUNK) {
-        await file.write(random.bfloats(Math.min(CHUNK, count - done), mean));
+      const [rows = 0] = extents;
+      const columns = count / rows;
+      const step = Math.ceil(CHUNK / columns);
+      for (let first = 0; first < rows; first += step) {
+        const patterns = random.bfloats(Math.min(step, rows - first) * columns, mean);
+        if (name === "embed_out.weight") silence(patterns, { columns, first }, vocabulary);
+        await file.write(new Uint8Array(patterns.buffer));
       }
     }
   } finally {
     await file.close();
+  }
+}
+
+async function readVocabulary(folder: string, size: number): Promise<Vocabulary> {
+  const tokenizer = tokenizerJsonSchema.parse(
+    JSON.parse(await readFile(join(folder, "tokenizer.json"), "utf8")),
+  );
+  return Vocabulary.fromTokenizer(tokenizer, size);
+}
+
+/** Sets to zero the rows of the output matrix, of which `patterns` holds some, that belong to no text. */
+function silence(
+  patterns: Uint16Array,
+  { columns, first }: { columns: number; first: number },
+  vocabulary: Vocabulary,
+): void {
+  for (let row = 0; row < patterns.length / columns; row += 1) {
+    const id = first + row;
+    const bytes = vocabulary.bytes(id);
+    if (vocabulary.isControl(id) || bytes.length === 0 || !isUtf8(bytes)) {
+      patterns.fill(0, row * columns, (row + 1) * columns);
+    }
   }
 }
 
@@ -113,14 +145,15 @@ class RandomWeights {
     );
   }
 
-  bfloats(count: number, mean: number): Uint8Array {
+  /** Their bfloat16 patterns. */
+  bfloats(count: number, mean: number): Uint16Array<ArrayBuffer> {
     const table = this.#table(mean);
     const drawn = this.#cipher.update(Buffer.alloc(2 * count));
     const patterns = new Uint16Array(count);
     for (let index = 0; index < count; index += 1) {
       patterns[index] = table[drawn.readUInt16LE(2 * index)] ?? 0;
     }
-    return new Uint8Array(patterns.buffer);
+    return patterns;
   }
 
   #table(mean: number): Uint16Array {

@@ -1,0 +1,142 @@
+/**
+ * What the gateway itself costs, without an engine: the fake driver answers from its own process, a token as soon as the
+ * one before was taken. README.md tells the method.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { stringify } from "yaml";
+import type { ProbeReading } from "./event-loop-probe.ts";
+import type { Figures } from "./measure.ts";
+import { comparison } from "./report.ts";
+import { checkout, freePort, startServer } from "./server.ts";
+import { StreamClient } from "./stream-client.ts";
+
+const USAGE = `usage: npm run bench:overhead -- [options]
+
+  --clients N    clients at the same time (default 16)
+  --requests N   answers in one piece that each client asks for in a round (default 100)
+  --tokens N     tokens of each stream, one chunk a token (default 2000)
+  --rounds N     rounds, after one that warms up (default 5)
+`;
+
+const { values: options } = parseArgs({
+  options: {
+    clients: { type: "string", default: "16" },
+    requests: { type: "string", default: "100" },
+    tokens: { type: "string", default: "2000" },
+    rounds: { type: "string", default: "5" },
+    help: { type: "boolean", default: false },
+  },
+});
+
+/** The fake driver's end of an answer (drivers/fake/vocabulary.ts). */
+const END = 257;
+const CHAT = { model: "fake", messages: [{ role: "user", content: "Say something." }] };
+
+async function main(): Promise<void> {
+  const clients = wholeNumber("clients");
+  const scratch = mkdtempSync(join(tmpdir(), "dolly-overhead-"));
+  try {
+    const gateway = await startFake(join(scratch, "dolly.yaml"), clients);
+    try {
+      const rounds: Figures[] = [];
+      for (let round = 0; round <= wholeNumber("rounds"); round += 1) {
+        const whole = await measureWhole(gateway, clients, wholeNumber("requests"));
+        const streamed = await measureStreams(gateway, clients, wholeNumber("tokens"));
+        if (round > 0) rounds.push({ ...whole, ...streamed });
+      }
+      console.log(`node ${process.version}, clients: ${clients}\n`);
+      console.log(comparison([{ name: "gateway", rounds }]));
+    } finally {
+      await gateway.stop();
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+interface FakeGateway {
+  readonly base: string;
+  /** What happened in its process since the last call. */
+  probe(): Promise<ProbeReading>;
+  stop(): Promise<void>;
+}
+
+async function startFake(config: string, clients: number): Promise<FakeGateway> {
+  const answers = [{ texts: ["Something, since you ask."] }];
+  const placement = { driver: "fake", answers, parallel: clients, context_length: 1 << 16 };
+  writeFileSync(config, stringify({ models: { fake: { preload: true, placements: [placement] } } }));
+  const probe = new URL("./event-loop-probe.ts", import.meta.url).href;
+  const port = await freePort();
+  const command = [join(checkout, "bin", "dolly.js"), "serve", "--config", config, "--port", String(port)];
+  const server = await startServer({
+    program: process.execPath,
+    args: ["--import", probe, ...command],
+    ready: /^Ready/,
+    messages: true,
+  });
+  return {
+    base: `http://127.0.0.1:${port}`,
+    probe: () =>
+      new Promise((resolve) => {
+        server.process.once("message", (reading: ProbeReading) => resolve(reading));
+        server.process.send("read");
+      }),
+    stop: server.stop,
+  };
+}
+
+async function measureWhole(gateway: FakeGateway, clients: number, requests: number): Promise<Figures> {
+  const { seconds, reading } = await load(gateway, clients, async (client) => {
+    for (let sent = 0; sent < requests; sent += 1) await client.post("/v1/chat/completions", CHAT);
+  });
+  const total = clients * requests;
+  return {
+    "answers in one piece, requests/s": total / seconds,
+    "CPU of an answer in one piece, µs": reading.cpuMicros / total,
+    "event loop's delay meanwhile, p99, ms": reading.delayP99Ms,
+  };
+}
+
+async function measureStreams(gateway: FakeGateway, clients: number, tokens: number): Promise<Figures> {
+  let chunks = 0;
+  const { seconds, reading } = await load(gateway, clients, async (client) => {
+    const body = { ...CHAT, max_tokens: tokens, logit_bias: { [END]: -100 } };
+    const { textFrames } = await client.stream("/v1/chat/completions", body);
+    chunks += textFrames;
+  });
+  return {
+    "streams, chunks/s": chunks / seconds,
+    "CPU of a streamed chunk, µs": reading.cpuMicros / chunks,
+    "event loop's delay while streaming, p99, ms": reading.delayP99Ms,
+    "event loop's delay while streaming, most, ms": reading.delayMaxMs,
+    "resident memory, MiB": reading.residentMiB,
+  };
+}
+
+/** Lets every client do its work at the same time. */
+async function load(
+  gateway: FakeGateway,
+  clients: number,
+  work: (client: StreamClient) => Promise<void>,
+): Promise<{ seconds: number; reading: ProbeReading }> {
+  const pool = Array.from({ length: clients }, () => new StreamClient(gateway.base, { keepAlive: true }));
+  await gateway.probe();
+  const begun = performance.now();
+  await Promise.all(pool.map(work));
+  const seconds = (performance.now() - begun) / 1000;
+  const reading = await gateway.probe();
+  for (const client of pool) client.close();
+  return { seconds, reading };
+}
+
+function wholeNumber(name: "clients" | "requests" | "tokens" | "rounds"): number {
+  const value = Number(options[name]);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new Error(`--${name} ${options[name]}: a whole number above 0 is needed`);
+}
+
+if (options.help) console.log(USAGE);
+else await main();
