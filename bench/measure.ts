@@ -16,7 +16,7 @@ export interface Workload {
   readonly tokens: number;
   /** Tokens of the prompts whose first token is waited for; the first of them is also the prompt of a decode. */
   readonly prompts: readonly number[];
-  /** Times that the first token is waited for, of which the round takes the median. */
+  /** Times that the first token is waited for; the round takes the median. */
   readonly repeats: number;
 }
 

@@ -6,11 +6,10 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { computingCores } from "../drivers/llama-cpp/threads.ts";
 import { OperatorError } from "../src/errors.ts";
-import { type Figures, measureRound, type Workload } from "./measure.ts";
 import { benchModel, MODEL_NAMES, MODEL_TYPES } from "./models.ts";
-import { agreement, comparison, type ServerRounds } from "./report.ts";
-import { checkout, type MeasuredServer, type ServedModel, startGateway, startLlamaServer } from "./server.ts";
-import { convertedModel, gatewayStartup, llamaServerStartup } from "./startup.ts";
+import { comparison } from "./report.ts";
+import { checkout } from "./server.ts";
+import { type Measured, measureInTurns, measureStartup, startAll } from "./turns.ts";
 
 const USAGE = `usage: npm run bench -- [options]
 
@@ -28,7 +27,7 @@ const SLOTS = 4;
 const CONTEXT = 1024;
 const PROMPTS = [16, 500];
 const CLIENTS = [1, 4];
-const REPEATS = 5;
+const REPEATS = 3;
 
 const { values: options } = parseArgs({
   options: {
@@ -44,122 +43,46 @@ const { values: options } = parseArgs({
   },
 });
 
-interface Measured {
-  readonly model: string;
-  readonly servers: readonly ServerRounds[];
-  /** What the peers' answers have in common with the gateway's. */
-  readonly agreement: Readonly<Record<string, string>>;
-}
-
 async function main(): Promise<void> {
-  const threads = wholeNumber("threads");
   const rounds = wholeNumber("rounds");
+  const tokens = wholeNumber("tokens");
+  const served = { threads: wholeNumber("threads"), slots: SLOTS, context: CONTEXT };
   const work = resolve(options.work);
   const peers = options.peers.split(",").map((name) => ({ name, folder: peerFolder(work, name) }));
-  const facts = machine(threads);
-  console.log(
-    Object.entries(facts)
-      .map(([name, value]) => `${name}: ${value}`)
-      .join("\n"),
-  );
+  const models = options.models.split(",").map(modelName);
+  const facts = { ...machine(), ...served, rounds, tokens };
+  for (const [name, value] of Object.entries(facts)) console.log(`${name}: ${value}`);
   const results: Measured[] = [];
-  for (const name of options.models.split(",")) {
-    const model = await benchModel(join(work, "models"), ...modelName(name));
-    const served = { gguf: model.gguf, threads, slots: SLOTS, context: CONTEXT };
-    const workload = {
-      model,
-      clients: CLIENTS,
-      tokens: wholeNumber("tokens"),
-      prompts: PROMPTS,
-      repeats: REPEATS,
-    };
-    const servers = await startAll(served, peers);
+  for (const [name, type] of models) {
+    const model = await benchModel(join(work, "models"), name, type);
+    const servers = await startAll({ gguf: model.gguf, ...served }, peers);
     try {
+      const workload = { model, clients: CLIENTS, tokens, prompts: PROMPTS, repeats: REPEATS };
       const measured = await measureInTurns(servers, workload, rounds);
       results.push(measured);
-      console.log(`\n## ${name}, threads: ${threads}\n\n${comparison(measured.servers)}\n`);
-      for (const [peer, text] of Object.entries(measured.agreement)) console.log(`${peer}: ${text}`);
+      print(model.name, measured);
     } finally {
       await Promise.all(servers.map((server) => server.stop()));
     }
   }
   if (!options["skip-startup"]) {
-    const servers = await measureStartup(join(work, "cache"), { threads, peers, rounds });
-    results.push({ model: "startup", servers, agreement: {} });
-    console.log(`\n## From the start to the first token, embedded model\n\n${comparison(servers)}\n`);
+    const servers = await measureStartup(join(work, "cache"), { served, peers, rounds });
+    const measured = { model: "dolly-v2-tiny, from the start", servers, agreement: {} };
+    results.push(measured);
+    print(measured.model, measured);
   }
-  console.log(`load average at the end: ${loadText()}`);
-  if (options.json !== undefined)
+  console.log(`\nload average at the end: ${loadText()}`);
+  if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify({ ...facts, results }, null, 2)}\n`);
-}
-
-interface Peer {
-  readonly name: string;
-  readonly folder: string;
-}
-
-async function startAll(model: ServedModel, peers: readonly Peer[]): Promise<MeasuredServer[]> {
-  const started: MeasuredServer[] = [];
-  try {
-    started.push(await startGateway(model));
-    for (const { name, folder } of peers) started.push(await startLlamaServer(folder, name, model));
-    return started;
-  } catch (error) {
-    await Promise.all(started.map((server) => server.stop()));
-    throw error;
   }
 }
 
-async function measureInTurns(
-  servers: readonly MeasuredServer[],
-  workload: Workload,
-  rounds: number,
-): Promise<Measured> {
-  const figures = new Map(servers.map(({ name }) => [name, [] as Figures[]]));
-  const texts = new Map(servers.map(({ name }) => [name, [] as string[]]));
-  // Round 0 warms up; each round begins with another server.
-  for (let round = 0; round <= rounds; round += 1) {
-    console.error(`${workload.model.name}: ${round === 0 ? "warming up" : `round ${round} of ${rounds}`}`);
-    for (let turn = 0; turn < servers.length; turn += 1) {
-      const server = servers[(round + turn) % servers.length];
-      if (server === undefined) continue;
-      const measured = await measureRound(server, workload, round);
-      if (round === 0) continue;
-      figures.get(server.name)?.push(measured.figures);
-      texts.get(server.name)?.push(...measured.texts);
-    }
-  }
-  const [ours = "", ...others] = servers.map(({ name }) => name);
-  return {
-    model: workload.model.name,
-    servers: [...figures].map(([name, rounds]) => ({ name, rounds })),
-    agreement: Object.fromEntries(
-      others.map((name) => [name, agreement(texts.get(ours) ?? [], texts.get(name) ?? [])]),
-    ),
-  };
+function print(title: string, { servers, agreement }: Measured): void {
+  console.log(`\n## ${title}\n\n${comparison(servers)}\n`);
+  for (const [peer, text] of Object.entries(agreement)) console.log(`${peer}: ${text}`);
 }
 
-async function measureStartup(
-  cache: string,
-  { threads, peers, rounds }: { threads: number; peers: readonly Peer[]; rounds: number },
-): Promise<ServerRounds[]> {
-  const name = "start to first token, ms";
-  await gatewayStartup(cache);
-  const served = { gguf: await convertedModel(cache), threads, slots: SLOTS, context: CONTEXT };
-  const measured = new Map<string, Figures[]>([
-    ["gateway", []],
-    ...peers.map((peer): [string, Figures[]] => [peer.name, []]),
-  ]);
-  for (let round = 0; round < rounds; round += 1) {
-    measured.get("gateway")?.push({ [name]: await gatewayStartup(cache) });
-    for (const peer of peers) {
-      measured.get(peer.name)?.push({ [name]: await llamaServerStartup(peer.folder, served) });
-    }
-  }
-  return [...measured].map(([server, figures]) => ({ name: server, rounds: figures }));
-}
-
-function machine(threads: number): Record<string, string | number> {
+function machine(): Record<string, string | number> {
   const git = (...args: string[]) => execFileSync("git", args, { cwd: checkout, encoding: "utf8" }).trim();
   const changed = git("status", "--porcelain", "--", "src", "drivers", "bin") === "" ? "" : " with changes";
   return {
@@ -167,8 +90,6 @@ function machine(threads: number): Record<string, string | number> {
     commit: git("rev-parse", "--short", "HEAD") + changed,
     node: process.version,
     processor: `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} logical`,
-    threads,
-    slots: SLOTS,
     "load average": loadText(),
   };
 }
