@@ -8,6 +8,8 @@ export default defineConfig({
       {
         test: {
           name: "fast",
+          // Loading the code anew for each file would take as long as the tests.
+          isolate: false,
           include: ["test/**/*.test.ts"],
           exclude: ["test/**/*.slow.test.ts"],
           testTimeout: 10_000,

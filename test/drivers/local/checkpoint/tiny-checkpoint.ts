@@ -7,12 +7,12 @@ import { expectedWeights } from "../../../../drivers/local/checkpoint/inventory.
 const root = mkdtempSync(join(tmpdir(), "checkpoint-"));
 let made = 0;
 
-/** Removes all that was made. */
+/** Removes all that was made; more can be made afterwards. */
 export const removeCheckpoints = (): void => rmSync(root, { recursive: true, force: true });
 
 export function newFolder(): string {
   const folder = join(root, `model-${made++}`);
-  mkdirSync(folder);
+  mkdirSync(folder, { recursive: true });
   return folder;
 }
 
