@@ -66,18 +66,35 @@ export async function startServer(command: Command): Promise<RunningServer> {
     child.once("error", (error) => resolve(error.message));
     child.once("close", (status, signal) => resolve(signal ?? `status ${status}`));
   });
-  const line = await readyLine(child, ready, exited, program);
   const { pid } = child;
-  if (pid === undefined) throw new Error(`${program} has no process id`);
+  if (pid === undefined) throw new Error(`${program}: ${await exited}`);
+  endWithBench(child);
+  const line = await readyLine(child, ready, exited, program);
   return {
     pid,
     process: child,
     line,
     async stop() {
-      if (child.exitCode === null && child.signalCode === null) process.kill(-pid, "SIGTERM");
+      endGroup(child);
       await exited;
     },
   };
+}
+
+const started: ChildProcess[] = [];
+
+/** No server outlives the bench, however that ends. */
+function endWithBench(child: ChildProcess): void {
+  if (started.length === 0) {
+    process.once("exit", () => started.forEach(endGroup));
+    process.once("SIGINT", () => process.exit(130));
+    process.once("SIGTERM", () => process.exit(143));
+  }
+  started.push(child);
+}
+
+function endGroup({ pid, exitCode, signalCode }: ChildProcess): void {
+  if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, "SIGTERM");
 }
 
 function readyLine(
