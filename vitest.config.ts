@@ -13,6 +13,7 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/**/*.slow.test.ts"],
           testTimeout: 10_000,
+          sequence: { groupOrder: 0 },
         },
       },
       {
@@ -20,6 +21,7 @@ export default defineConfig({
           name: "engine",
           include: ["test/**/*.slow.test.ts"],
           testTimeout: 60_000,
+          sequence: { groupOrder: 1 },
           hookTimeout: 60_000,
           pool: "forks",
           maxWorkers: 2,

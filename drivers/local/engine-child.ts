@@ -34,6 +34,8 @@ export class EngineChild {
   readonly #stderr: string[] = [];
   #nextId = 1;
   #ended = false;
+  /** What the process gave as the reason for its end. */
+  #failure: string | undefined;
   /** Resolves with how it ended: "exit status 1", "signal SIGKILL". */
   readonly exited: Promise<string>;
 
@@ -45,7 +47,8 @@ export class EngineChild {
     });
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#keep(text));
     this.exited = new Promise((resolve) => {
-      this.#child.once("exit", (status, signal) =>
+      // Not "exit": what it wrote last is still on its way then.
+      this.#child.once("close", (status, signal) =>
         resolve(signal === null ? `exit status ${status}` : `signal ${signal}`),
       );
       this.#child.once("error", (error) => resolve(error.message));
@@ -74,7 +77,7 @@ export class EngineChild {
 
   /** The last lines that the engine wrote to stderr. */
   get lastWords(): string {
-    return this.#stderr.join("\n");
+    return [...this.#stderr, ...(this.#failure === undefined ? [] : [this.#failure])].join("\n");
   }
 
   /** Starts one request; its events arrive in the queue, which fails when the process ends. */
@@ -125,7 +128,7 @@ export class EngineChild {
       this.#child.on("message", (message: FromEngine) => {
         if (message.type === "progress") onProgress(message.fraction);
         else if (message.type === "ready") resolve(message.info);
-        else if (message.type === "failed") this.#fail(message.message, reject);
+        else if (message.type === "failed") this.#failure = message.message;
         else this.#receive(message);
       });
       this.#send({ type: "load", version: PROTOCOL_VERSION, ...load });
@@ -137,14 +140,8 @@ export class EngineChild {
     }
   }
 
-  /** While it loads, the reason goes to whoever waits for it; later, it is the last that is heard of the engine. */
-  #fail(message: string, reject: (error: OperatorError) => void): void {
-    reject(this.#loadError(message));
-    this.#keep(message);
-  }
-
   #loadError(message: string): OperatorError {
-    return new OperatorError([message, ...this.#stderr].join("\n"));
+    return new OperatorError([this.#failure ?? message, ...this.#stderr].join("\n"));
   }
 
   #receive(message: Extract<FromEngine, { type: "events" | "pong" }>): void {
