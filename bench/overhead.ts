@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
+import { END, END_OF_TEXT } from "../drivers/fake/vocabulary.ts";
 import type { ProbeReading } from "./event-loop-probe.ts";
 import type { Figures } from "./measure.ts";
 import { comparison } from "./report.ts";
@@ -17,7 +18,7 @@ const USAGE = `usage: npm run bench:overhead -- [options]
 
   --clients N    clients at the same time (default 16)
   --requests N   answers in one piece that each client asks for in a round (default 100)
-  --tokens N     tokens of each stream, one chunk a token (default 2000)
+  --tokens N     tokens of each stream, one chunk a token (default 4000)
   --rounds N     rounds, after one that warms up (default 5)
 `;
 
@@ -25,14 +26,12 @@ const { values: options } = parseArgs({
   options: {
     clients: { type: "string", default: "16" },
     requests: { type: "string", default: "100" },
-    tokens: { type: "string", default: "2000" },
+    tokens: { type: "string", default: "4000" },
     rounds: { type: "string", default: "5" },
     help: { type: "boolean", default: false },
   },
 });
 
-/** The fake driver's end of an answer (drivers/fake/vocabulary.ts). */
-const END = 257;
 const CHAT = { model: "fake", messages: [{ role: "user", content: "Say something." }] };
 
 async function main(): Promise<void> {
@@ -103,8 +102,11 @@ async function measureWhole(gateway: FakeGateway, clients: number, requests: num
 async function measureStreams(gateway: FakeGateway, clients: number, tokens: number): Promise<Figures> {
   let chunks = 0;
   const { seconds, reading } = await load(gateway, clients, async (client) => {
-    const body = { ...CHAT, max_tokens: tokens, logit_bias: { [END]: -100 } };
-    const { textFrames } = await client.stream("/v1/chat/completions", body);
+    const endless = { [END]: -100, [END_OF_TEXT]: -100 };
+    const body = { ...CHAT, max_tokens: tokens, logit_bias: endless };
+    const { textFrames, completionTokens } = await client.stream("/v1/chat/completions", body);
+    if (completionTokens !== tokens)
+      throw new Error(`a stream had ${completionTokens} tokens, not ${tokens}`);
     chunks += textFrames;
   });
   return {
