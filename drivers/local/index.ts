@@ -15,7 +15,7 @@ export async function startLocalModel(start: LocalModelStart, signal: AbortSigna
         loadTimeoutMs,
         onProgress: (fraction) => context.onProgress({ task, fraction }),
       },
-      log: context.log.child({ model: context.name }),
+      log: context.log,
       monotonic: () => performance.now(),
     },
     signal,

@@ -3,8 +3,8 @@ import { GatewayError } from "../../src/errors.ts";
 import type { EngineInfo } from "./engine.ts";
 import { EngineChild, type EngineStart } from "./engine-child.ts";
 
-/** An engine that ends this often within the window is not started again before the window has passed. */
-const MOST_DEATHS = 3;
+/** An engine is started again this often within the window; if it still ends, the window has to pass first. */
+const MOST_RESTARTS = 3;
 const WINDOW_MS = 60_000;
 
 export interface SupervisorParts {
@@ -59,7 +59,7 @@ export class Supervisor {
     const now = monotonic();
     this.#deaths = this.#deaths.filter((at) => now - at < WINDOW_MS);
     const [oldest] = this.#deaths;
-    if (oldest !== undefined && this.#deaths.length >= MOST_DEATHS) {
+    if (oldest !== undefined && this.#deaths.length > MOST_RESTARTS) {
       throw new GatewayError("engine_unavailable", "The model's engine keeps stopping. Try again later.", {
         retryAfter: Math.max(1, Math.ceil((oldest + WINDOW_MS - now) / 1000)),
       });

@@ -110,7 +110,7 @@ test("an engine that dies ends its streams with an error, and the next request g
 
 test("an engine that keeps dying is left alone for a while", async () => {
   const model = await start();
-  for (let death = 0; death < 3; death += 1) {
+  for (let death = 0; death <= 3; death += 1) {
     await expect(collect(model, request([POISON]))).rejects.toMatchObject({ code: "engine_crashed" });
   }
   await expect(collect(model, request([1]))).rejects.toMatchObject({
