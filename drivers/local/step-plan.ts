@@ -26,7 +26,8 @@ export interface SlotShare {
 
 /**
  * Who feeds how much in the next step. Every decoding sequence feeds its token; what is left of the step goes to the
- * prompts, in the order given (by arrival).
+ * prompts, in the order given (by arrival). The shares come in the order of their slots: llama.cpp computes sequences in
+ * one pass only where their numbers ascend (llama-batch.cpp, `split_equal`).
  */
 export function planStep(running: readonly RunningSequence[], limits: StepLimits): SlotShare[] {
   const shares: SlotShare[] = [];
@@ -44,7 +45,7 @@ export function planStep(running: readonly RunningSequence[], limits: StepLimits
     shares.push({ slot, count });
     room -= count;
   }
-  return shares;
+  return shares.sort((a, b) => a.slot - b.slot);
 }
 
 /** A slot and what its KV cache holds. */

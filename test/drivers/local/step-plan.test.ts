@@ -29,9 +29,18 @@ describe("planStep", () => {
       "beside a decoder, prompts share one chunk",
       [prompt(0, 3), prompt(1, 9), decoding(2)],
       [
-        { slot: 2, count: 1 },
         { slot: 0, count: 3 },
         { slot: 1, count: 1 },
+        { slot: 2, count: 1 },
+      ],
+    ],
+    [
+      "shares come in the order of their slots, whatever the order of arrival",
+      [decoding(3), prompt(2, 2), decoding(0)],
+      [
+        { slot: 0, count: 1 },
+        { slot: 2, count: 2 },
+        { slot: 3, count: 1 },
       ],
     ],
   ])("%s", (_, running, expected) => {
