@@ -1,10 +1,11 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { fileFault } from "./checkpoint/files.ts";
+import { writeAtomically } from "./atomic-write.ts";
+import { fileFault, identityOf } from "./checkpoint/files.ts";
 
 export interface CacheRequest {
   readonly cacheDir: string;
@@ -67,11 +68,7 @@ export async function cachedModel(request: CacheRequest): Promise<string> {
   }
 }
 
-/** What tells a file from a changed one without reading it. */
-async function look(path: string): Promise<string> {
-  const { size, mtimeNs, ino } = await stat(path, { bigint: true });
-  return `${size}-${mtimeNs}-${ino}`;
-}
+const look = async (path: string): Promise<string> => identityOf(await stat(path, { bigint: true }));
 
 async function isWhole(folder: string, path: string, signal: AbortSignal | undefined): Promise<boolean> {
   const manifest = await readManifest(folder);
@@ -99,15 +96,8 @@ async function readManifest(folder: string): Promise<Manifest | undefined> {
   }
 }
 
-async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
-  const temporary = join(folder, `${MANIFEST}.${randomUUID()}.tmp`);
-  try {
-    await writeFile(temporary, JSON.stringify(manifest));
-    await rename(temporary, join(folder, MANIFEST));
-  } finally {
-    await rm(temporary, { force: true });
-  }
-}
+const writeManifest = (folder: string, manifest: Manifest): Promise<void> =>
+  writeAtomically(join(folder, MANIFEST), JSON.stringify(manifest));
 
 /** Removes temporary files of processes that died; the file system's own clock says which are old. */
 async function removeLeftOvers(folder: string, own: string): Promise<void> {

@@ -1,7 +1,8 @@
-import { createHash, randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { writeAtomically } from "../atomic-write.ts";
 import type { CheckpointConfig } from "./config.ts";
 import type { OpenFile } from "./files.ts";
 import type { ModelCard } from "./model-card.ts";
@@ -96,11 +97,6 @@ async function recall(cacheDir: string): Promise<Map<string, string>> {
 /** Keeps the newest; two processes that remember at once lose one's hashes at most, which are then made again. */
 async function remember(cacheDir: string, hashes: ReadonlyMap<string, string>): Promise<void> {
   await mkdir(cacheDir, { recursive: true });
-  const temporary = join(cacheDir, `${INDEX}.${randomUUID()}.tmp`);
-  try {
-    await writeFile(temporary, JSON.stringify(Object.fromEntries([...hashes].slice(-MAX_REMEMBERED))));
-    await rename(temporary, join(cacheDir, INDEX));
-  } catch {
-    await rm(temporary, { force: true });
-  }
+  const index = JSON.stringify(Object.fromEntries([...hashes].slice(-MAX_REMEMBERED)));
+  await writeAtomically(join(cacheDir, INDEX), index).catch(() => {});
 }

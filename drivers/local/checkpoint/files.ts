@@ -1,3 +1,4 @@
+import type { BigIntStats } from "node:fs";
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, realpath } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative } from "node:path";
@@ -45,10 +46,7 @@ export async function openFile(path: string): Promise<OpenFile> {
       path,
       size: stat.size,
       read: (position, target) => readExactly(path, handle, position, target),
-      async identity() {
-        const { size, mtimeNs, ino } = await handle.stat({ bigint: true });
-        return `${size}-${mtimeNs}-${ino}`;
-      },
+      identity: async () => identityOf(await handle.stat({ bigint: true })),
       close: () => handle.close(),
     };
   } catch (error) {
@@ -143,4 +141,9 @@ export function parseJson(path: string, text: string): unknown {
   } catch (error) {
     throw fault(path, `is not valid JSON (${error instanceof Error ? error.message : String(error)})`, error);
   }
+}
+
+/** What tells a file from a changed one without reading it: size, time of change and inode. */
+export function identityOf({ size, mtimeNs, ino }: BigIntStats): string {
+  return `${size}-${mtimeNs}-${ino}`;
 }
