@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { GenerationRequest } from "../../src/core/generation.ts";
+import { unlessAborted } from "../../src/core/unless-aborted.ts";
 import { GatewayError, OperatorError } from "../../src/errors.ts";
 import type { EngineInfo } from "./engine.ts";
 import { EventQueue } from "./event-queue.ts";
@@ -12,7 +13,6 @@ import {
   type ToEngine,
   type WireEvent,
 } from "./protocol.ts";
-import { unlessAborted } from "./unless-aborted.ts";
 
 /** Runs from sources and from a build alike: the process's file has this file's extension. */
 const processFile = fileURLToPath(new URL(`engine-process${extname(import.meta.url)}`, import.meta.url));

@@ -1,11 +1,11 @@
 import type { LoadContext, Model, ModelDescription } from "../../src/core/driver.ts";
 import type { GenerationEvent, GenerationRequest, Token } from "../../src/core/generation.ts";
 import type { Prompt } from "../../src/core/prompt.ts";
+import { unlessAborted } from "../../src/core/unless-aborted.ts";
 import { GatewayError } from "../../src/errors.ts";
 import type { RoomLimits } from "./protocol.ts";
 import type { Supervisor } from "./supervisor.ts";
 import type { Tokenizer } from "./tokenizer.ts";
-import { unlessAborted } from "./unless-aborted.ts";
 import { fromWire } from "./wire.ts";
 
 /** A model that a local engine can run: everything but the engine itself is the same for all of them. */

@@ -1,5 +1,6 @@
 import type { LoadContext, Model, Progress } from "../core/driver.ts";
 import type { Log } from "../core/log.ts";
+import { unlessAborted } from "../core/unless-aborted.ts";
 import { GatewayError, OperatorError } from "../errors.ts";
 import { COOLDOWN_MS } from "./policy.ts";
 import type { Placement, Route } from "./route.ts";
@@ -192,12 +193,4 @@ function checkTemplate(
     `${name}: the template "${template.name}" needs control tokens that the model's tokenizer lacks: ${tokens}. ` +
       'Choose the template that the model was trained with, or "plain".',
   );
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }
