@@ -1,5 +1,5 @@
-/** How the next token is drawn. Neutral values: temperature 1, topP 1, topK 0, minP 0, penalties 0, no bias. */
-export interface Sampling {
+/** How probabilities are shaped before a token is drawn. */
+export interface SamplingParameters {
   /** 0 to 2; 0 takes the most likely token. */
   readonly temperature: number;
   /** Above 0, up to 1; 1 turns it off. */
@@ -12,6 +12,20 @@ export interface Sampling {
   readonly presencePenalty: number;
   /** -2 to 2, times the count of each token that was generated before. OpenAI's formula. */
   readonly frequencyPenalty: number;
+}
+
+/** The model's own distribution, as it is. */
+export const NEUTRAL: SamplingParameters = {
+  temperature: 1,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+};
+
+/** How the next token is drawn. */
+export interface Sampling extends SamplingParameters {
   /** `[token id, bias]` pairs added to the logits; -100 to 100. */
   readonly logitBias: readonly (readonly [id: number, bias: number])[];
   /** A safe integer; null draws a fresh seed. */

@@ -1,3 +1,4 @@
+import type { SamplingParameters } from "./generation.ts";
 import type { Prompt } from "./prompt.ts";
 
 /** A chat message after the API's roles were reduced to three: `developer` is `system`. */
@@ -20,13 +21,7 @@ export interface ReferenceDocument {
 export type MultiTurn = "stacked" | "folded" | "single";
 
 /** Defaults of a request that goes through a template. `maxTokens` null: up to the context. */
-export interface GenerationDefaults {
-  readonly temperature: number;
-  readonly topP: number;
-  readonly topK: number;
-  readonly minP: number;
-  readonly presencePenalty: number;
-  readonly frequencyPenalty: number;
+export interface GenerationDefaults extends SamplingParameters {
   readonly maxTokens: number | null;
 }
 
@@ -40,6 +35,8 @@ export interface PromptTemplate {
   readonly about: string;
   /** Control strings that the tokenizer must have for this template. */
   readonly controlTokens: readonly string[];
+  /** Those whose token ends the answer. */
+  readonly end: readonly string[];
   readonly defaults: GenerationDefaults;
   /** Whether the answer is stripped of white space at both ends, as the training pipeline does. */
   readonly strip: boolean;

@@ -1,6 +1,6 @@
 import { type output, z } from "zod";
 import type { Model } from "../core/driver.ts";
-import type { GenerationRequest } from "../core/generation.ts";
+import { type GenerationRequest, NEUTRAL } from "../core/generation.ts";
 import type { Prompt } from "../core/prompt.ts";
 import type { GenerationDefaults } from "../core/template.ts";
 import { GatewayError } from "../errors.ts";
@@ -83,12 +83,7 @@ export function completionPrompts({ prompt }: CompletionBody): CompletionPrompt[
 
 /** OpenAI's defaults of `/v1/completions`. */
 const rawDefaults: GenerationDefaults = {
-  temperature: 1,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
+  ...NEUTRAL,
   maxTokens: 16,
 };
 
@@ -103,7 +98,7 @@ export function completionGeneration(
     route.template.render([{ role: "user", content: text }], { multiTurn: route.multiTurn, documents: [] });
   const asWritten = (): Prompt => ({
     parts: [typeof content === "string" ? { markup: content } : { tokens: content }],
-    end: asInstruction("").end,
+    end: route.template.end,
   });
   const prompt = instruct && typeof content === "string" ? asInstruction(content) : asWritten();
   const tokens = tokenize(model, prompt, param);

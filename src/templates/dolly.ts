@@ -56,10 +56,12 @@ function dolly({ name, about, responseKey, afterResponseKey }: DollyVersion): Pr
     { text: `\n${instruction}\n\n${input}` },
     { special: responseKey },
   ];
+  const end = [END_KEY];
   return {
     name,
     about,
     controlTokens: [END_KEY, INSTRUCTION_KEY, responseKey],
+    end,
     defaults: PIPELINE_DEFAULTS,
     strip: true,
     render(messages: readonly ChatMessage[], { multiTurn, documents }: RenderOptions): Prompt {
@@ -77,7 +79,7 @@ function dolly({ name, about, responseKey, afterResponseKey }: DollyVersion): Pr
         parts.push(...question(headed(system, folded(told, last)), input));
       }
       if (afterResponseKey !== "") parts.push({ text: afterResponseKey });
-      return { parts: merged(parts), end: [END_KEY] };
+      return { parts: merged(parts), end };
     },
   };
 }

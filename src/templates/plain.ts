@@ -1,3 +1,4 @@
+import { NEUTRAL } from "../core/generation.ts";
 import type { PromptTemplate } from "../core/template.ts";
 import { conversation } from "./conversation.ts";
 import { documentTexts } from "./documents.ts";
@@ -7,13 +8,9 @@ export const plain: PromptTemplate = {
   name: "plain",
   about: "base models (Pythia, GPT-NeoX): the texts as they are, blank lines between, no control tokens",
   controlTokens: [],
+  end: [],
   defaults: {
-    temperature: 1,
-    topP: 1,
-    topK: 0,
-    minP: 0,
-    presencePenalty: 0,
-    frequencyPenalty: 0,
+    ...NEUTRAL,
     maxTokens: 256,
   },
   strip: false,
@@ -21,6 +18,9 @@ export const plain: PromptTemplate = {
     const { system, earlier, last } = conversation(messages);
     const told = multiTurn === "single" ? [] : earlier.flatMap(({ user, assistant }) => [user, assistant]);
     const head = system === "" ? [] : [system];
-    return { parts: [{ text: [...documentTexts(documents), ...head, ...told, last].join("\n\n") }], end: [] };
+    return {
+      parts: [{ text: [...documentTexts(documents), ...head, ...told, last].join("\n\n") }],
+      end: plain.end,
+    };
   },
 };

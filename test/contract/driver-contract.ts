@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Model } from "../../src/core/driver.ts";
-import type {
-  GeneratedToken,
-  GenerationEvent,
-  GenerationRequest,
-  Sampling,
+import {
+  type GeneratedToken,
+  type GenerationEvent,
+  type GenerationRequest,
+  NEUTRAL,
+  type Sampling,
 } from "../../src/core/generation.ts";
 import { GatewayError } from "../../src/errors.ts";
 
@@ -22,12 +23,8 @@ export interface DriverExam {
 const never = new AbortController().signal;
 
 const greedy: Sampling = {
+  ...NEUTRAL,
   temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
   logitBias: [],
   seed: null,
 };

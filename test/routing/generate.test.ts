@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { GenerationEvent, GenerationRequest } from "../../src/core/generation.ts";
+import { type GenerationEvent, type GenerationRequest, NEUTRAL } from "../../src/core/generation.ts";
 import { GatewayError, OperatorError } from "../../src/errors.ts";
 import { generate } from "../../src/routing/generate.ts";
 import { COOLDOWN_MS } from "../../src/routing/policy.ts";
@@ -18,12 +18,7 @@ const request: GenerationRequest = {
   choices: 1,
   maxTokens: 1,
   sampling: {
-    temperature: 1,
-    topP: 1,
-    topK: 0,
-    minP: 0,
-    presencePenalty: 0,
-    frequencyPenalty: 0,
+    ...NEUTRAL,
     logitBias: [],
     seed: null,
   },

@@ -1,5 +1,5 @@
 import type { BoundDriver, LoadContext, Model, ModelDescription } from "../../src/core/driver.ts";
-import type { GenerationEvent, GenerationRequest } from "../../src/core/generation.ts";
+import { type GenerationEvent, type GenerationRequest, NEUTRAL } from "../../src/core/generation.ts";
 import type { Log } from "../../src/core/log.ts";
 import type { PromptTemplate } from "../../src/core/template.ts";
 import { Pool } from "../../src/routing/pool.ts";
@@ -96,13 +96,9 @@ export const template: PromptTemplate = {
   name: "plain",
   about: "For tests.",
   controlTokens: [],
+  end: [],
   defaults: {
-    temperature: 1,
-    topP: 1,
-    topK: 0,
-    minP: 0,
-    presencePenalty: 0,
-    frequencyPenalty: 0,
+    ...NEUTRAL,
     maxTokens: null,
   },
   strip: false,

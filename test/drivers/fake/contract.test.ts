@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { fake } from "../../../drivers/fake/index.ts";
 import type { LoadContext, Model } from "../../../src/core/driver.ts";
-import type { GenerationRequest } from "../../../src/core/generation.ts";
+import { type GenerationRequest, NEUTRAL } from "../../../src/core/generation.ts";
 import type { Log } from "../../../src/core/log.ts";
 import { driverContract } from "../../contract/driver-contract.ts";
 
@@ -31,12 +31,8 @@ async function say(model: Model, text: string, rest: Partial<GenerationRequest> 
     choices: 1,
     maxTokens: 100,
     sampling: {
+      ...NEUTRAL,
       temperature: 0,
-      topP: 1,
-      topK: 0,
-      minP: 0,
-      presencePenalty: 0,
-      frequencyPenalty: 0,
       logitBias: [],
       seed: null,
     },

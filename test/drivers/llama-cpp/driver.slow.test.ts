@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { convertToGguf } from "../../../drivers/llama-cpp/convert.ts";
 import { llamaCpp } from "../../../drivers/llama-cpp/index.ts";
 import type { Model } from "../../../src/core/driver.ts";
+import { NEUTRAL } from "../../../src/core/generation.ts";
 import { OperatorError } from "../../../src/errors.ts";
 import { embeddedModel, golden, goldenCheckpoints } from "../../golden-data.ts";
 import { loadContext, loadModel, removeCache } from "./driver-fixture.ts";
@@ -44,12 +45,8 @@ async function answer(model: Model, prompt: readonly number[]): Promise<number[]
     choices: 1,
     maxTokens: 96,
     sampling: {
+      ...NEUTRAL,
       temperature: 0,
-      topP: 1,
-      topK: 0,
-      minP: 0,
-      presencePenalty: 0,
-      frequencyPenalty: 0,
       logitBias: [],
       seed: null,
     },

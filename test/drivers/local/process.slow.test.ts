@@ -8,7 +8,7 @@ import { PROTOCOL_VERSION } from "../../../drivers/local/protocol.ts";
 import { Tokenizer } from "../../../drivers/local/tokenizer.ts";
 import { tokenizerJsonSchema } from "../../../drivers/local/tokenizer-json.ts";
 import type { Model } from "../../../src/core/driver.ts";
-import type { GenerationEvent, GenerationRequest } from "../../../src/core/generation.ts";
+import { type GenerationEvent, type GenerationRequest, NEUTRAL } from "../../../src/core/generation.ts";
 import type { Log } from "../../../src/core/log.ts";
 import { OperatorError } from "../../../src/errors.ts";
 import { embeddedModel } from "../../golden-data.ts";
@@ -74,12 +74,8 @@ const request = (prompt: number[], maxTokens = 5): GenerationRequest => ({
   choices: 1,
   maxTokens,
   sampling: {
+    ...NEUTRAL,
     temperature: 0,
-    topP: 1,
-    topK: 0,
-    minP: 0,
-    presencePenalty: 0,
-    frequencyPenalty: 0,
     logitBias: [
       [POISON, -100],
       [BROKEN, -100],

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { score } from "../../../drivers/local/logprobs.ts";
 import { Random } from "../../../drivers/local/random.ts";
 import { adjust, Sampler } from "../../../drivers/local/sampler.ts";
-import type { Sampling } from "../../../src/core/generation.ts";
+import { NEUTRAL, type Sampling } from "../../../src/core/generation.ts";
 import { golden } from "../../golden-data.ts";
 
 interface SamplingCase {
@@ -22,12 +22,7 @@ interface SamplingCase {
 }
 
 const neutral: Sampling = {
-  temperature: 1,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
+  ...NEUTRAL,
   logitBias: [],
   seed: null,
 };

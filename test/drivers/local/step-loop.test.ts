@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { WireEvent } from "../../../drivers/local/protocol.ts";
 import { StepLoop } from "../../../drivers/local/step-loop.ts";
 import { Vocabulary } from "../../../drivers/local/vocabulary.ts";
-import type { GenerationRequest } from "../../../src/core/generation.ts";
+import { type GenerationRequest, NEUTRAL } from "../../../src/core/generation.ts";
 import { ScriptedEngine, type ScriptedOptions } from "./scripted-engine.ts";
 
 const VOCABULARY = 40;
@@ -21,12 +21,8 @@ const request = (prompt: number[], rest: Partial<GenerationRequest> = {}): Gener
   choices: 1,
   maxTokens: 12,
   sampling: {
+    ...NEUTRAL,
     temperature: 0,
-    topP: 1,
-    topK: 0,
-    minP: 0,
-    presencePenalty: 0,
-    frequencyPenalty: 0,
     logitBias: [],
     seed: 1,
   },
