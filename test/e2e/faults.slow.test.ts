@@ -114,6 +114,7 @@ test("SIGTERM lets a running stream finish, refuses new requests and ends with s
     chunks += 1;
     if (chunks === 3) {
       ended = gateway.stop("SIGTERM");
+      await expect.poll(() => gateway.output()).toContain("stopping: running requests");
       refused = await gateway
         .client()
         .models.list()
