@@ -5,7 +5,7 @@ import type { LoadContext } from "../../src/core/driver.ts";
 import { OperatorError } from "../../src/errors.ts";
 import { hashFiles } from "../local/checkpoint/content-hash.ts";
 import { fault, fileFault, openFile } from "../local/checkpoint/files.ts";
-import { openCheckpoint, readCheckpointHeader } from "../local/checkpoint/index.ts";
+import { type CheckpointHeader, openCheckpoint, readCheckpointHeader } from "../local/checkpoint/index.ts";
 import { cachedModel } from "../local/model-cache.ts";
 import type { TokenizerJson } from "../local/tokenizer-json.ts";
 import { CONVERTER_VERSION, convertToGguf, requireGptNeox } from "./convert.ts";
@@ -58,7 +58,7 @@ async function readCheckpointSource({ model, type: wanted }: LlamaCppOptions): P
     endOfText: roles.eos ?? eosTokenId,
     metadata: {},
     async prepare({ name, cacheDir, onProgress }, signal) {
-      const content = await checkpointHash(model, { name, cacheDir, onProgress }, signal);
+      const content = await checkpointHash(header, { name, cacheDir, onProgress }, signal);
       const task = `converting ${name} to ${type}`;
       const path = await cachedModel({
         cacheDir,
@@ -81,8 +81,12 @@ async function readCheckpointSource({ model, type: wanted }: LlamaCppOptions): P
 
 type Reading = Pick<LoadContext, "name" | "cacheDir" | "onProgress">;
 
-async function checkpointHash(folder: string, reading: Reading, signal: AbortSignal): Promise<string> {
-  const checkpoint = await openCheckpoint(folder);
+async function checkpointHash(
+  header: CheckpointHeader,
+  reading: Reading,
+  signal: AbortSignal,
+): Promise<string> {
+  const checkpoint = await openCheckpoint(header);
   try {
     return await checkpoint.contentHash(hashOptions(reading, signal));
   } finally {

@@ -51,10 +51,11 @@ export async function readCheckpointHeader(folder: string): Promise<CheckpointHe
 
 /**
  * Opens a Hugging Face checkpoint of GPT-NeoX or GPT-J: safetensors or torch's `.bin`, single or in shards. Only headers
- * are read. Throws OperatorError that names file and tensor. The caller closes it.
+ * are read, the folder's own not again where the caller has it. Throws OperatorError that names file and tensor. The
+ * caller closes it.
  */
-export async function openCheckpoint(folder: string): Promise<Checkpoint> {
-  const header = await readCheckpointHeader(folder);
+export async function openCheckpoint(source: string | CheckpointHeader): Promise<Checkpoint> {
+  const header = typeof source === "string" ? await readCheckpointHeader(source) : source;
   const { files, tensors } = await openWeights(header.folder);
   const close = async () => {
     await Promise.all(files.map((file) => file.close()));
