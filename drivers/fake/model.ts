@@ -1,6 +1,6 @@
 import { createHash, randomInt } from "node:crypto";
 import { setImmediate as nextTurn, setTimeout as wait } from "node:timers/promises";
-import type { Model } from "../../src/core/driver.ts";
+import type { Model, ModelStatus } from "../../src/core/driver.ts";
 import type {
   GeneratedToken,
   GenerationEvent,
@@ -89,6 +89,11 @@ export class FakeModel implements Model {
     } finally {
       release();
     }
+  }
+
+  status(): ModelStatus {
+    const { free, waiting } = this.#free;
+    return { state: "ready", busySlots: this.slots - free, waiting, memoryBytes: null, restarts: 0 };
   }
 
   async check(signal: AbortSignal): Promise<void> {

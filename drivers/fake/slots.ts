@@ -7,6 +7,14 @@ export class Slots {
     this.#free = count;
   }
 
+  get free(): number {
+    return this.#free;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Resolves with what gives the slot back; throws `signal.reason` when aborted before its turn. */
   async take(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();

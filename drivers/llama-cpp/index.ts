@@ -32,7 +32,8 @@ export const llamaCpp = defineDriver({
         endOfText: source.endOfText,
         engine: { module: ENGINE, options: engineOptions(options, { source, description, prepared }) },
         limits: {
-          prefillChunk: options.prefill_chunk,
+          prefillChunk: options.prefill_chunk ?? null,
+          sharePrefixCache: options.share_prefix_cache,
           maxQueue: options.max_queue,
           queueTimeoutMs: options.queue_timeout * 1000,
         },

@@ -64,10 +64,14 @@ export const llamaCppOptions = z
       .int()
       .min(1)
       .max(STEP_TOKENS)
-      .default(128)
+      .optional()
       .describe(
-        "Most prompt tokens of a step while other answers are running; less makes their streams smoother.",
+        "Most prompt tokens of a step while answers are running; by default as many as keep their next token from coming later than twice the usual gap, or 40 ms.",
       ),
+    share_prefix_cache: z
+      .boolean()
+      .default(false)
+      .describe("Use what is computed of one API key's prompts for another's that begin alike."),
     max_queue: z
       .int()
       .min(0)

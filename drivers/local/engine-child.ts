@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { ModelStatus } from "../../src/core/driver.ts";
 import type { GenerationRequest } from "../../src/core/generation.ts";
 import { unlessAborted } from "../../src/core/unless-aborted.ts";
 import { GatewayError, OperatorError } from "../../src/errors.ts";
@@ -26,6 +27,9 @@ export interface EngineStart {
   readonly onProgress: (fraction: number) => void;
 }
 
+/** What an engine last said of itself. */
+export type EngineLoad = Pick<ModelStatus, "busySlots" | "waiting" | "memoryBytes">;
+
 /** One engine process from its start to its end, seen from the gateway. */
 export class EngineChild {
   readonly #child: ChildProcess;
@@ -36,6 +40,7 @@ export class EngineChild {
   #ended = false;
   /** What the process gave as the reason for its end. */
   #failure: string | undefined;
+  #load: EngineLoad = { busySlots: 0, waiting: 0, memoryBytes: null };
   /** Resolves with how it ended: "exit status 1", "signal SIGKILL". */
   readonly exited: Promise<string>;
 
@@ -64,7 +69,7 @@ export class EngineChild {
     signal.throwIfAborted();
     const child = new EngineChild();
     try {
-      return { child, info: await child.#load(start, signal) };
+      return { child, info: await child.#start(start, signal) };
     } catch (error) {
       await child.kill();
       throw error;
@@ -73,6 +78,10 @@ export class EngineChild {
 
   get ended(): boolean {
     return this.#ended;
+  }
+
+  get load(): EngineLoad {
+    return this.#load;
   }
 
   /** The last lines that the engine wrote to stderr. */
@@ -117,7 +126,7 @@ export class EngineChild {
     await this.exited;
   }
 
-  async #load({ load, loadTimeoutMs, onProgress }: EngineStart, signal: AbortSignal): Promise<EngineInfo> {
+  async #start({ load, loadTimeoutMs, onProgress }: EngineStart, signal: AbortSignal): Promise<EngineInfo> {
     const settled = new AbortController();
     const loaded = new Promise<EngineInfo>((resolve, reject) => {
       const late = `the model was not loaded within ${loadTimeoutMs / 1000} s (load_timeout)`;
@@ -149,6 +158,8 @@ export class EngineChild {
       this.#pings.get(message.id)?.resolve();
       return;
     }
+    const { busy, waiting, memoryBytes } = message;
+    this.#load = { busySlots: busy, waiting, memoryBytes };
     for (const [id, event] of message.events) this.#streams.get(id)?.push(event);
   }
 
@@ -164,6 +175,7 @@ export class EngineChild {
 
   #end(): void {
     this.#ended = true;
+    this.#load = { busySlots: 0, waiting: 0, memoryBytes: null };
     for (const events of this.#streams.values()) events.fail(engineCrashed());
     this.#streams.clear();
     for (const answer of this.#pings.values()) answer.reject(engineCrashed());

@@ -15,7 +15,22 @@ process.on("SIGTERM", () => {});
 // Not `exit`: native threads may be in the middle of a step.
 process.on("disconnect", () => process.kill(process.pid, "SIGKILL"));
 
+const monotonic = () => performance.now();
+
 let loop: StepLoop | undefined;
+
+/** Resident bytes, asked for once a second: the answer takes longer than all else between two steps. */
+const memory = (() => {
+  let bytes = 0;
+  let asked = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (monotonic() - asked >= 1000) {
+      bytes = process.memoryUsage.rss();
+      asked = monotonic();
+    }
+    return bytes;
+  };
+})();
 
 function send(message: FromEngine): void {
   process.send?.(message);
@@ -33,8 +48,8 @@ async function load({ version, module, options, vocabulary, limits }: LoadMessag
     engine,
     vocabulary: new Vocabulary(vocabulary),
     limits,
-    emit: (events) => send({ type: "events", events }),
-    monotonic: () => performance.now(),
+    report: (report) => send({ type: "events", ...report, memoryBytes: memory() }),
+    monotonic,
     freshSeed: () => randomInt(2 ** 47),
   });
   send({ type: "ready", info: engine.info });

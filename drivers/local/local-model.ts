@@ -1,4 +1,4 @@
-import type { LoadContext, Model, ModelDescription } from "../../src/core/driver.ts";
+import type { LoadContext, Model, ModelDescription, ModelStatus } from "../../src/core/driver.ts";
 import type { GenerationEvent, GenerationRequest, Token } from "../../src/core/generation.ts";
 import type { Prompt } from "../../src/core/prompt.ts";
 import { unlessAborted } from "../../src/core/unless-aborted.ts";
@@ -97,8 +97,10 @@ export class LocalModel implements Model {
     let running = request.choices;
     try {
       while (running > 0) {
-        const event = fromWire(await events.next(), this.#start.tokenizer.vocabulary);
+        const told = await events.next();
         signal.throwIfAborted();
+        if (told.type === "running") continue;
+        const event = fromWire(told, this.#start.tokenizer.vocabulary);
         if (event.type === "finish") running -= 1;
         yield event;
       }
@@ -106,6 +108,10 @@ export class LocalModel implements Model {
       signal.removeEventListener("abort", abort);
       engine.release(id, running === 0);
     }
+  }
+
+  status(): ModelStatus {
+    return this.#supervisor.status;
   }
 
   async check(signal: AbortSignal): Promise<void> {

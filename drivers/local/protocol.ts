@@ -2,13 +2,16 @@ import type { FinishReason, GenerationRequest } from "../../src/core/generation.
 import type { ErrorCode } from "../../src/errors.ts";
 import type { EngineInfo } from "./engine.ts";
 import type { ScoredId } from "./logprobs.ts";
-import type { StepLimits } from "./step-plan.ts";
 import type { PackedVocabulary } from "./vocabulary.ts";
 
 /** Changes with every change of a message, so that two builds of the gateway never talk past each other. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
-export interface RoomLimits extends Pick<StepLimits, "prefillChunk"> {
+export interface RoomLimits {
+  /** Most prompt tokens of a step while answers are running; null: by their pace. */
+  readonly prefillChunk: number | null;
+  /** Whether what is kept of one tenant's prompts is used for all. */
+  readonly sharePrefixCache: boolean;
   /** Most requests that wait for a slot. */
   readonly maxQueue: number;
   /** Longest wait for a slot, in milliseconds. */
@@ -57,8 +60,22 @@ export interface WireError {
   readonly retryAfter?: number;
 }
 
+/** Told after every step and every change between steps: that it comes at all shows that the engine makes progress. */
+export interface StepReport {
+  readonly type: "events";
+  readonly events: readonly (readonly [id: number, event: WireEvent])[];
+  /** Slots in use. */
+  readonly busy: number;
+  /** Requests that wait for a slot. */
+  readonly waiting: number;
+  /** Resident bytes of the process, at most a second old while it computes. */
+  readonly memoryBytes: number;
+}
+
 /** GenerationEvent of src/core/generation.ts with token ids in place of tokens; an error ends the stream. */
 export type WireEvent =
+  /** The request has got its slot: from now on the engine may be computing it. */
+  | { readonly type: "running" }
   | {
       readonly type: "start";
       readonly promptTokens: number;
@@ -80,10 +97,10 @@ export type WireEvent =
     }
   | WireError;
 
-/** From the engine process to the gateway. All events of one step travel in one message. */
+/** From the engine process to the gateway. */
 export type FromEngine =
   | { readonly type: "progress"; readonly fraction: number }
   | { readonly type: "ready"; readonly info: EngineInfo }
   | { readonly type: "failed"; readonly message: string }
-  | { readonly type: "events"; readonly events: readonly (readonly [id: number, event: WireEvent])[] }
+  | StepReport
   | { readonly type: "pong"; readonly id: number };

@@ -172,6 +172,11 @@ export class Sampler {
   }
 }
 
+/** A row of logits that no token can be drawn from, as a broken model gives. */
+export class BadLogits extends Error {
+  override readonly name = "BadLogits";
+}
+
 /** Buckets are 1/64 nat wide; the last one takes everything from `NEARLY_ALL` nats on. */
 const BUCKETS_PER_NAT = 64;
 const BUCKETS = 2048;
@@ -192,7 +197,7 @@ export function adjust(logits: Float32Array, sampling: Sampling, counts: Readonl
   }
 }
 
-/** Index of the largest value, the first of equals. Throws RangeError where no value is a finite number. */
+/** Index of the largest value, the first of equals. Throws BadLogits where no value is a finite number. */
 export function argmax(logits: Float32Array): number {
   let best = 0;
   let value = Number.NEGATIVE_INFINITY;
@@ -203,7 +208,7 @@ export function argmax(logits: Float32Array): number {
       best = id;
     }
   }
-  if (!Number.isFinite(value)) throw new RangeError("the engine's logits are not finite numbers");
+  if (!Number.isFinite(value)) throw new BadLogits("the engine's logits are not finite numbers");
   return best;
 }
 

@@ -12,23 +12,16 @@ interface DrawnToken extends Token {
   readonly ends: boolean;
 }
 
-/** What all choices of one request share. */
-export interface RequestState {
-  readonly id: number;
-  readonly request: GenerationRequest;
-  readonly queuedMs: number;
-  /** Prompt tokens that the first choice found computed. */
-  cachedTokens: number;
-  /** Set once the prompt has been computed; further choices wait for it, to copy the prompt instead of computing it. */
-  started: boolean;
-}
-
 export interface SequenceParts {
   readonly vocabulary: Vocabulary;
   readonly sampler: Sampler;
   readonly random: Random;
   /** Most tokens of prompt and answer together. */
   readonly contextLength: number;
+  /** How many prompt tokens its slot holds already. */
+  readonly computed: number;
+  /** What is known of their scores, by their place; the list grows with what is scored. */
+  readonly scores: (Scores | undefined)[];
 }
 
 /** One choice of one request: the tokens so far, and what becomes of each row of logits that the engine gives. */
@@ -38,10 +31,11 @@ export class Sequence {
   readonly #parts: SequenceParts;
   readonly #text: TextStream<DrawnToken>;
   readonly #counts = new Map<number, number>();
-  readonly #promptScores: WirePromptToken[];
   /** The prompt and what was drawn; the engine has seen the first `computed` of them. */
   readonly tokens: number[];
-  computed = 0;
+  computed: number;
+  /** Scores of the prompt's tokens, by their place; the first has none. */
+  readonly scores: (Scores | undefined)[];
   #drawn = 0;
   finished = false;
 
@@ -51,8 +45,8 @@ export class Sequence {
     this.#parts = parts;
     this.#text = new TextStream(request.stopStrings);
     this.tokens = [...request.prompt];
-    const [first] = request.prompt;
-    this.#promptScores = first === undefined ? [] : [{ id: first, logprob: null, top: [] }];
+    this.computed = parts.computed;
+    this.scores = parts.scores;
   }
 
   get decoding(): boolean {
@@ -68,22 +62,27 @@ export class Sequence {
     return this.#request.promptLogprobs !== null && this.index === 0;
   }
 
-  get promptScores(): readonly WirePromptToken[] | undefined {
-    return this.scoresPrompt ? this.#promptScores : undefined;
-  }
-
   /** Scores the prompt token that follows position `position`, whose row this is. */
   scorePrompt(position: number, row: Float32Array): void {
     const id = this.#request.prompt[position + 1];
-    if (id === undefined) return;
-    const { logprob, top } = score(row, id, this.#request.promptLogprobs ?? 0);
-    this.#promptScores.push({ id, logprob, top });
+    if (id !== undefined) this.scores[position + 1] = score(row, id, this.#request.promptLogprobs ?? 0);
+  }
+
+  /** The scored prompt, complete once it is computed; undefined where it was not asked for. */
+  get promptScores(): readonly WirePromptToken[] | undefined {
+    const { prompt, promptLogprobs } = this.#request;
+    if (promptLogprobs === null || !this.scoresPrompt) return undefined;
+    return prompt.map((id, at) => {
+      const known = at === 0 ? undefined : this.scores[at];
+      if (known === undefined) return { id, logprob: null, top: [] };
+      return { id, logprob: known.logprob, top: known.top.slice(0, promptLogprobs) };
+    });
   }
 
   /** Draws the next token from the row behind the last token, and returns what there is to tell. */
   draw(row: Float32Array): WireEvent[] {
     const { maxTokens, sampling, stopTokens, logprobs } = this.#request;
-    if (maxTokens === 0) return this.#finish("length");
+    if (maxTokens === 0) return this.end("length");
     const { sampler, random, vocabulary, contextLength } = this.#parts;
     const id = sampler.sample(row, sampling, this.#counts, () => random.next());
     const scores = logprobs === null ? undefined : score(row, id, logprobs);
@@ -93,14 +92,15 @@ export class Sequence {
     const ends = stopTokens.includes(id);
     const token = vocabulary.token(id);
     const events = this.#told(this.#text.push({ ...token, control: token.control || ends, scores, ends }));
-    if (ends || this.#text.stopped) return [...events, ...this.#finish("stop")];
+    if (ends || this.#text.stopped) return [...events, ...this.end("stop")];
     if (this.#drawn >= maxTokens || this.tokens.length >= contextLength) {
-      return [...events, ...this.#finish("length")];
+      return [...events, ...this.end("length")];
     }
     return events;
   }
 
-  #finish(reason: FinishReason): WireEvent[] {
+  /** Ends the answer where it stands. */
+  end(reason: FinishReason): WireEvent[] {
     this.finished = true;
     return [
       ...this.#told(this.#text.finish()),

@@ -1,42 +1,59 @@
 import type { GenerationRequest } from "../../src/core/generation.ts";
 import { type Engine, type SlotInput, StepInterrupted, type StepOutput } from "./engine.ts";
-import type { RoomLimits, WireEvent } from "./protocol.ts";
+import { Pace } from "./pace.ts";
+import type { RoomLimits, StepReport, WireError, WireEvent } from "./protocol.ts";
 import { Random } from "./random.ts";
-import { Sampler } from "./sampler.ts";
-import { type RequestState, Sequence } from "./sequence.ts";
-import { chooseSlot, planStep, type SlotContent } from "./step-plan.ts";
+import { BadLogits, Sampler } from "./sampler.ts";
+import { Sequence } from "./sequence.ts";
+import { type Awaited, Slots } from "./slots.ts";
+import { planStep } from "./step-plan.ts";
 import type { Vocabulary } from "./vocabulary.ts";
-import { type Waiting, WaitingQueue } from "./waiting-queue.ts";
+import { type Served, serviceOrder, type Waiting, WaitingQueue } from "./waiting-queue.ts";
 
 export interface StepLoopParts {
   readonly engine: Engine;
   readonly vocabulary: Vocabulary;
   readonly limits: RoomLimits;
-  /** Takes all events of one step. */
-  readonly emit: (events: readonly (readonly [id: number, event: WireEvent])[]) => void;
+  /** Takes what there is to tell after each step, and after what happens between steps. */
+  readonly report: (report: Pick<StepReport, "events" | "busy" | "waiting">) => void;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonic: () => number;
   /** A fresh seed for a request that names none: a safe integer. */
   readonly freshSeed: () => number;
 }
 
-interface Slot extends SlotContent {
-  tokens: number[];
-  busy: boolean;
-  lastUsed: number;
+/** One request from its arrival to the end of its last choice. */
+interface Job extends Waiting {
+  readonly seed: number;
+  /** The next choice that wants a slot. */
+  choice: number;
+  /** What its next choice waits for although there are free slots. */
+  awaited: Awaited | undefined;
+  queuedMs: number;
+  /** Prompt tokens that its first choice found computed. */
+  cachedTokens: number;
+  /** Set once the prompt has been computed; further choices wait for it, to copy the prompt instead of computing it. */
+  started: boolean;
 }
 
 interface Running {
   readonly slot: number;
-  readonly state: RequestState;
+  readonly job: Job;
   readonly sequence: Sequence;
+  readonly since: number;
 }
+
+/** Of how many tenants the last turn is remembered; all others count as never served. */
+const REMEMBERED_TENANTS = 1000;
+
+/** Rows of logits that scoring holds at once; more make a step hardly more efficient. */
+const SCORED_TOKENS = 128;
 
 /**
  * Serves many requests with one engine, step by step:
  *
- *   admit whoever waits while there are free slots;
- *   plan the step: a token for each running answer, a chunk of each prompt;
+ *   admit who waits while there are free slots;
+ *   plan the step: a token for each running answer, a chunk of the prompts;
  *   let the engine compute it;
  *   draw the next tokens, tell them, free the slots of those that are done.
  *
@@ -46,51 +63,61 @@ interface Running {
 export class StepLoop {
   readonly #parts: StepLoopParts;
   readonly #sampler: Sampler;
-  readonly #slots: Slot[];
-  readonly #queue: WaitingQueue;
-  /** Choices of admitted requests that have no slot yet. */
-  readonly #unplaced: { state: RequestState; sequence: Sequence }[] = [];
+  readonly #slots: Slots;
+  readonly #pace: Pace;
+  /** Requests that no choice of has begun. */
+  readonly #queue: WaitingQueue<Job>;
+  /** Requests that have begun and want slots for more choices. */
+  #begun: Job[] = [];
   #running: Running[] = [];
   /** Slots of the step that the engine computes now. */
   #computing: readonly number[] = [];
-  #uses = 0;
+  /** Tenants that wait or run, and the number of the admission that they had last. */
+  readonly #admitted = new Map<string, number>();
+  #admissions = 0;
+  /** Running average of how long a slot is held. */
+  #heldMs = 1000;
   #wake = () => {};
   #told: (readonly [id: number, event: WireEvent])[] = [];
   readonly #pings: (() => void)[] = [];
 
   constructor(parts: StepLoopParts) {
+    const { limits, engine } = parts;
     this.#parts = parts;
-    const { queueTimeoutMs } = parts.limits;
-    this.#queue = new WaitingQueue(queueTimeoutMs, (id) => {
-      this.#fail(id, `No slot became free within ${queueTimeoutMs / 1000} s. Try again later.`);
-      this.#flush();
+    this.#sampler = new Sampler(engine.info.vocabularySize);
+    this.#slots = new Slots(engine, limits.sharePrefixCache);
+    this.#pace = new Pace(engine.info.batchTokens);
+    this.#queue = new WaitingQueue((job) => {
+      const waited = Math.round(this.#parts.monotonic() - job.arrived) / 1000;
+      this.#refuse(job.id, `No slot became free within ${waited} s. Try again later.`);
     });
-    this.#sampler = new Sampler(parts.engine.info.vocabularySize);
-    this.#slots = Array.from({ length: parts.engine.info.slots }, () => ({
-      tokens: [],
-      busy: false,
-      lastUsed: 0,
-    }));
   }
 
   submit(id: number, request: GenerationRequest): void {
-    const { limits, monotonic } = this.#parts;
-    const free = this.#unplaced.length > 0 ? 0 : this.#slots.filter(({ busy }) => !busy).length;
+    const { limits, monotonic, freshSeed } = this.#parts;
+    const free = this.#begun.length > 0 ? 0 : this.#slots.free;
     if (this.#queue.length - free >= limits.maxQueue) {
-      this.#fail(id, `All slots are busy and ${limits.maxQueue} requests wait already. Try again later.`);
-      this.#flush();
+      this.#refuse(id, `All slots are busy and ${limits.maxQueue} requests wait already. Try again later.`);
       return;
     }
-    this.#queue.push({ id, request, arrived: monotonic() });
+    const job: Job = {
+      id,
+      request,
+      arrived: monotonic(),
+      seed: request.sampling.seed ?? freshSeed(),
+      choice: 0,
+      awaited: undefined,
+      queuedMs: 0,
+      cachedTokens: 0,
+      started: false,
+    };
+    this.#queue.push(job, Math.min(limits.queueTimeoutMs, request.maxTimeMs ?? Infinity));
     this.#wake();
   }
 
   /** Ends a request without a word; harmless for one that has ended. */
   cancel(id: number): void {
-    this.#queue.remove(id);
-    const unplaced = this.#unplaced.filter(({ state }) => state.id !== id);
-    this.#unplaced.splice(0, this.#unplaced.length, ...unplaced);
-    for (const { state, sequence } of this.#running) if (state.id === id) sequence.finished = true;
+    this.#drop(id);
     const wanted = this.#running.some(
       ({ slot, sequence }) => this.#computing.includes(slot) && !sequence.finished,
     );
@@ -110,9 +137,14 @@ export class StepLoop {
       this.#freeFinished();
       this.#admit();
       for (const answer of this.#pings.splice(0)) answer();
-      this.#flush();
-      if (this.#running.length === 0) await this.#sleep();
-      else await this.#step();
+      if (this.#running.length === 0) {
+        this.#report();
+        await this.#sleep();
+      } else {
+        await this.#step();
+        this.#expire();
+        this.#report();
+      }
     }
   }
 
@@ -122,138 +154,213 @@ export class StepLoop {
     });
   }
 
+  /** Gives free slots to those that wait, in the order of service. */
   #admit(): void {
-    for (;;) {
-      this.#unplacedFirst();
-      const waiting = this.#slots.every(({ busy }) => busy) ? undefined : this.#queue.shift();
-      if (waiting === undefined) return;
-      this.#accept(waiting);
+    while (this.#slots.free > 0 && this.#queue.length + this.#begun.length > 0) {
+      const waiting = serviceOrder([...this.#begun, ...this.#queue.all()], this.#served());
+      if (!waiting.some((job) => this.#place(job))) return;
     }
   }
 
-  #accept({ id, request, arrived }: Waiting): void {
-    const { vocabulary, monotonic, engine, freshSeed } = this.#parts;
-    const seed = request.sampling.seed ?? freshSeed();
-    const sequences = Array.from({ length: request.choices }, (_, index) => {
-      const random = new Random(seed, index);
-      return new Sequence(request, index, {
-        vocabulary,
-        sampler: this.#sampler,
-        random,
-        contextLength: engine.info.contextLength,
-      });
+  #served(): Map<string, Served> {
+    const served = new Map<string, Served>();
+    for (const [tenant, last] of this.#admitted) served.set(tenant, { slots: 0, last });
+    for (const { job } of this.#running) {
+      const { tenant } = job.request;
+      const { slots, last } = served.get(tenant) ?? { slots: 0, last: -1 };
+      served.set(tenant, { slots: slots + 1, last });
+    }
+    return served;
+  }
+
+  /** Begins the next choice of a request, unless it had better wait for what another one computes. */
+  #place(job: Job): boolean {
+    const { engine, vocabulary, monotonic } = this.#parts;
+    const { request, choice } = job;
+    if (choice > 0 && !job.started) return false;
+    if (job.awaited !== undefined && this.#slots.awaits(job.awaited)) return false;
+    const alternatives = choice === 0 ? request.promptLogprobs : null;
+    const taken = this.#slots.take({ ...request, alternatives });
+    if (taken === undefined) return false;
+    if (!("computed" in taken)) {
+      job.awaited = taken;
+      return false;
+    }
+    const now = monotonic();
+    const sequence = new Sequence(request, choice, {
+      vocabulary,
+      sampler: this.#sampler,
+      random: new Random(job.seed, choice),
+      contextLength: engine.info.contextLength,
+      computed: taken.computed,
+      scores: taken.scores,
     });
-    const state = { id, request, queuedMs: monotonic() - arrived, cachedTokens: 0, started: false };
-    for (const sequence of sequences) this.#unplaced.push({ state, sequence });
-  }
-
-  /** Gives slots to choices of admitted requests: the first choice at once, the others once its prompt is computed. */
-  #unplacedFirst(): void {
-    for (let at = 0; at < this.#unplaced.length; ) {
-      const next = this.#unplaced[at];
-      if (next === undefined) return;
-      const { state, sequence } = next;
-      if (sequence.index > 0 && !state.started) {
-        at += 1;
-      } else if (this.#place(state, sequence)) {
-        this.#unplaced.splice(at, 1);
-      } else {
-        return;
-      }
+    this.#running.push({ slot: taken.slot, job, sequence, since: now });
+    this.#admissions += 1;
+    this.#admitted.delete(request.tenant);
+    this.#admitted.set(request.tenant, this.#admissions);
+    if (this.#admitted.size > REMEMBERED_TENANTS) this.#forgetTenant();
+    if (choice === 0) {
+      this.#queue.remove(job.id);
+      this.#begun.push(job);
+      job.queuedMs = now - job.arrived;
+      job.cachedTokens = taken.computed;
+      this.#told.push([job.id, { type: "running" }]);
     }
-  }
-
-  #place(state: RequestState, sequence: Sequence): boolean {
-    const { engine } = this.#parts;
-    const choice = chooseSlot(this.#slots, sequence.tokens);
-    const slot = choice === undefined ? undefined : this.#slots[choice.slot];
-    if (choice === undefined || slot === undefined) return false;
-    // Scoring needs the logits of every prompt token, so all of them are computed again.
-    const reused = sequence.scoresPrompt ? 0 : choice.reused;
-    if (reused > 0 && choice.from !== choice.slot) engine.copy(choice.from, choice.slot, reused);
-    else engine.truncate(choice.slot, reused);
-    this.#uses += 1;
-    slot.tokens = sequence.tokens.slice(0, reused);
-    slot.busy = true;
-    slot.lastUsed = this.#uses;
-    sequence.computed = reused;
-    if (sequence.index === 0) state.cachedTokens = reused;
-    this.#running.push({ slot: choice.slot, state, sequence });
+    job.choice += 1;
+    if (job.choice === request.choices) this.#begun = this.#begun.filter((other) => other !== job);
     return true;
   }
 
+  /** Forgets the tenant whose last turn is longest ago. */
+  #forgetTenant(): void {
+    for (const tenant of this.#admitted.keys()) {
+      this.#admitted.delete(tenant);
+      return;
+    }
+  }
+
   async #step(): Promise<void> {
-    const { engine, limits } = this.#parts;
-    const shares = planStep(
-      this.#running.map(({ slot, sequence: { pending, decoding } }) => ({ slot, pending, decoding })),
-      { batchTokens: engine.info.batchTokens, prefillChunk: limits.prefillChunk },
-    );
-    const bySlot = new Map(this.#running.map((running) => [running.slot, running]));
-    const work = shares.flatMap(({ slot, count }) => {
-      const running = bySlot.get(slot);
-      return running === undefined ? [] : [{ running, input: slotInput(running, count) }];
-    });
-    this.#computing = shares.map(({ slot }) => slot);
+    const { engine, monotonic } = this.#parts;
+    const work = this.#plan();
+    this.#computing = work.map(({ running }) => running.slot);
+    const decoding = work.filter(({ running }) => running.sequence.decoding).length;
+    const began = monotonic();
+    // Before the step, which may keep this thread busy: whoever waits for these events need not wait for it too.
+    if (this.#told.length > 0) this.#report();
     try {
       const output = await engine.step(work.map(({ input }) => input));
+      const tokens = work.reduce((sum, { input }) => sum + input.tokens.length, 0);
+      this.#pace.learn({ ms: monotonic() - began, decoding, promptTokens: tokens - decoding });
       let row = 0;
       for (const { running, input } of work) row = this.#advance(running, input, output, row);
     } catch (error) {
       if (!(error instanceof StepInterrupted)) throw error;
       // Whoever was not cancelled feeds the same tokens again.
-      for (const { input } of work) engine.truncate(input.slot, input.position);
+      for (const { running } of work) this.#slots.rewind(running.slot);
     } finally {
       this.#computing = [];
     }
   }
 
+  #plan(): { running: Running; input: SlotInput }[] {
+    const { engine, limits } = this.#parts;
+    const decoding = this.#running.filter(({ sequence }) => sequence.decoding).length;
+    const paced = this.#pace.promptTokens(decoding);
+    const shares = planStep(
+      this.#running.map(({ slot, sequence: { pending, decoding, scoresPrompt } }) => {
+        return { slot, pending, decoding, scored: scoresPrompt };
+      }),
+      {
+        tokens: decoding > 0 ? engine.info.batchTokens : Math.min(engine.info.batchTokens, paced),
+        promptTokens: limits.prefillChunk ?? paced,
+        scoredTokens: SCORED_TOKENS,
+      },
+    );
+    const bySlot = new Map(this.#running.map((running) => [running.slot, running]));
+    return shares.flatMap(({ slot, count }) => {
+      const running = bySlot.get(slot);
+      return running === undefined ? [] : [{ running, input: slotInput(running, count) }];
+    });
+  }
+
   /** Takes a slot's rows of the step, beginning at `row`; returns where the next slot's begin. */
-  #advance({ slot, state, sequence }: Running, input: SlotInput, output: StepOutput, row: number): number {
+  #advance(running: Running, input: SlotInput, output: StepOutput, row: number): number {
+    const { slot, job, sequence } = running;
     const { tokens, position, logits } = input;
-    for (const token of tokens) this.#slots[slot]?.tokens.push(token);
+    this.#slots.computed(slot, tokens);
     sequence.computed += tokens.length;
     const rows = logits === "every" ? tokens.length : logits === "last" ? 1 : 0;
     if (sequence.finished) return row + rows;
-    if (logits === "every") {
-      for (let at = 0; at < rows; at += 1) sequence.scorePrompt(position + at, output.row(row + at));
-    }
-    if (sequence.pending === 0) {
-      if (sequence.index === 0 && !state.started) this.#start(state, sequence);
-      for (const event of sequence.draw(output.row(row + rows - 1))) this.#told.push([state.id, event]);
+    try {
+      if (logits === "every") {
+        for (let at = 0; at < rows; at += 1) sequence.scorePrompt(position + at, output.row(row + at));
+      }
+      if (sequence.pending === 0) {
+        this.#slots.promptDone(slot);
+        if (!job.started) this.#start(job, sequence);
+        for (const event of sequence.draw(output.row(row + rows - 1))) this.#told.push([job.id, event]);
+      }
+    } catch (error) {
+      if (!(error instanceof BadLogits)) throw error;
+      this.#slots.clear(slot);
+      this.#fail(job.id, {
+        code: "internal_error",
+        message: `The model's numbers are broken: ${error.message}.`,
+      });
     }
     return row + rows;
   }
 
-  #start(state: RequestState, sequence: Sequence): void {
-    state.started = true;
-    const scores = sequence.promptScores;
+  #start(job: Job, { promptScores }: Sequence): void {
+    const { id, request, cachedTokens, queuedMs } = job;
+    job.started = true;
     this.#told.push([
-      state.id,
+      id,
       {
         type: "start",
-        promptTokens: state.request.prompt.length,
-        cachedTokens: state.cachedTokens,
-        queuedMs: state.queuedMs,
-        ...(scores === undefined ? {} : { promptTokenScores: scores }),
+        promptTokens: request.prompt.length,
+        cachedTokens,
+        queuedMs,
+        ...(promptScores === undefined ? {} : { promptTokenScores: promptScores }),
       },
     ]);
   }
 
+  /** Ends the answers whose time is up. */
+  #expire(): void {
+    const now = this.#parts.monotonic();
+    const late = ({ arrived, request }: Job) => now - arrived >= (request.maxTimeMs ?? Infinity);
+    for (const { job, sequence } of this.#running) {
+      if (sequence.finished || !late(job)) continue;
+      if (job.started) for (const event of sequence.end("length")) this.#told.push([job.id, event]);
+      else this.#refuse(job.id, "The time for the request was over before its prompt was computed.");
+    }
+    for (const { id, choice, request } of this.#begun.filter((job) => job.started && late(job))) {
+      for (let index = choice; index < request.choices; index += 1) {
+        this.#told.push([id, { type: "finish", index, reason: "length", completionTokens: 0 }]);
+      }
+      this.#begun = this.#begun.filter((job) => job.id !== id);
+    }
+  }
+
   #freeFinished(): void {
-    for (const { slot, sequence } of this.#running) {
-      const freed = this.#slots[slot];
-      if (sequence.finished && freed !== undefined) freed.busy = false;
+    const now = this.#parts.monotonic();
+    for (const { slot, sequence, since } of this.#running) {
+      if (!sequence.finished) continue;
+      this.#slots.release(slot);
+      this.#heldMs += (now - since - this.#heldMs) / 8;
     }
     this.#running = this.#running.filter(({ sequence }) => !sequence.finished);
   }
 
-  #fail(id: number, message: string): void {
-    this.#told.push([id, { type: "error", code: "server_is_overloaded", message, retryAfter: 1 }]);
+  /** Takes a request out, wherever it is. */
+  #drop(id: number): void {
+    this.#queue.remove(id);
+    this.#begun = this.#begun.filter((job) => job.id !== id);
+    for (const { job, sequence } of this.#running) if (job.id === id) sequence.finished = true;
   }
 
-  #flush(): void {
-    if (this.#told.length > 0) this.#parts.emit(this.#told);
+  #fail(id: number, error: Omit<WireError, "type">): void {
+    this.#drop(id);
+    this.#told.push([id, { type: "error", ...error }]);
+  }
+
+  /** Fails a request for which there is no room; it may be tried again when about its turn would have come. */
+  #refuse(id: number, message: string): void {
+    const turnMs = (this.#heldMs * (this.#queue.length + 1)) / this.#parts.engine.info.slots;
+    const retryAfter = Math.min(60, Math.max(1, Math.ceil(turnMs / 1000)));
+    this.#fail(id, { code: "server_is_overloaded", message, retryAfter });
+    this.#report();
+  }
+
+  /** Tells what has happened. */
+  #report(): void {
+    const busy = this.#running.filter(({ sequence }) => !sequence.finished).length;
+    const waiting = this.#queue.length;
+    const events = this.#told;
     this.#told = [];
+    this.#parts.report({ events, busy, waiting });
   }
 }
 

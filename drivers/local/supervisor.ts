@@ -1,3 +1,4 @@
+import type { ModelStatus } from "../../src/core/driver.ts";
 import type { Log } from "../../src/core/log.ts";
 import { GatewayError } from "../../src/errors.ts";
 import type { EngineInfo } from "./engine.ts";
@@ -21,6 +22,7 @@ export class Supervisor {
   #starting: Promise<EngineChild> | undefined;
   /** When engines ended, on the monotonic clock. */
   #deaths: number[] = [];
+  #restarts = 0;
   readonly #closing = new AbortController();
 
   private constructor(parts: SupervisorParts, first: { child: EngineChild; info: EngineInfo }) {
@@ -36,6 +38,11 @@ export class Supervisor {
 
   get info(): EngineInfo {
     return this.#current.info;
+  }
+
+  get status(): ModelStatus {
+    const { child } = this.#current;
+    return { state: child.ended ? "restarting" : "ready", restarts: this.#restarts, ...child.load };
   }
 
   /** The running engine; starts one where there is none. Throws GatewayError `engine_unavailable`. */
@@ -76,6 +83,7 @@ export class Supervisor {
         retryAfter: 1,
       });
     }
+    this.#restarts += 1;
     this.#watch(this.#current.child);
     return this.#current.child;
   }

@@ -10,7 +10,10 @@ import type { WireError, WireEvent, WirePromptToken, WireToken } from "./protoco
 import type { Vocabulary } from "./vocabulary.ts";
 
 /** Gives the ids of an engine's event their tokens back; throws where the event is an error. */
-export function fromWire(event: WireEvent, vocabulary: Vocabulary): GenerationEvent {
+export function fromWire(
+  event: Exclude<WireEvent, { type: "running" }>,
+  vocabulary: Vocabulary,
+): GenerationEvent {
   switch (event.type) {
     case "error":
       throw wireError(event);

@@ -16,6 +16,19 @@ export interface ModelDescription {
   readonly controlTokens: readonly string[];
 }
 
+/** What a loaded model does at the moment. */
+export interface ModelStatus {
+  /** `restarting`: its engine died and is being started again; `unavailable`: it kept dying and rests. */
+  readonly state: "ready" | "restarting" | "unavailable";
+  readonly busySlots: number;
+  /** Requests that wait for a slot. */
+  readonly waiting: number;
+  /** Resident bytes of the engine's process; null where there is none. */
+  readonly memoryBytes: number | null;
+  /** How often its engine was started again. */
+  readonly restarts: number;
+}
+
 /** A loaded model. Its native code runs elsewhere: nothing here blocks longer than tokenising one prompt. */
 export interface Model extends ModelDescription {
   /** Sequences that run at the same time. */
@@ -36,6 +49,7 @@ export interface Model extends ModelDescription {
    * (engine_crashed); throws `signal.reason` when aborted. Leaving the loop early stops the work within a step.
    */
   generate(request: GenerationRequest, signal: AbortSignal): AsyncGenerator<GenerationEvent, void, undefined>;
+  status(): ModelStatus;
   /** Resolves when the engine makes progress; rejects with what is wrong. */
   check(signal: AbortSignal): Promise<void>;
   /** Ends running requests with an error and frees everything; a second call is harmless. */

@@ -32,8 +32,23 @@ export interface Sampling extends SamplingParameters {
   readonly seed: number | null;
 }
 
+/** When a request is served, and what of its prompt others may share. */
+export interface Scheduling {
+  /** Of those that wait, the lower goes first; an integer, usually 0. */
+  readonly priority: number;
+  /** Whose request it is: tenants are served in turn, and what is kept of one's prompts is not used for another. */
+  readonly tenant: string;
+  /** How many of the first prompt tokens are the template's own, which every tenant's prompts may share. */
+  readonly sharedPrefix: number;
+  /** Milliseconds after its arrival at which its answers end with `length`; null: never. */
+  readonly maxTimeMs: number | null;
+}
+
+/** A request like any other. */
+export const ORDINARY: Scheduling = { priority: 0, tenant: "", sharedPrefix: 0, maxTimeMs: null };
+
 /** One prompt and the answers wanted for it. */
-export interface GenerationRequest {
+export interface GenerationRequest extends Scheduling {
   /** Token ids, at least one, each inside the vocabulary; shorter than the context unless `maxTokens` is 0. */
   readonly prompt: readonly number[];
   /** How many answers; the prompt is computed once and forked. */

@@ -1,6 +1,6 @@
 import { type output, z } from "zod";
 import type { Model } from "../core/driver.ts";
-import type { GenerationRequest } from "../core/generation.ts";
+import { type GenerationRequest, ORDINARY } from "../core/generation.ts";
 import type { ChatMessage } from "../core/template.ts";
 import { GatewayError } from "../errors.ts";
 import type { Route } from "../routing/route.ts";
@@ -62,6 +62,7 @@ export function chatGeneration(body: ChatBody, route: Route, model: Model): Gene
     stopTokens: stopTokens(model, prompt.end),
     stopStrings: stopStrings(body),
     logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
+    ...ORDINARY,
     promptLogprobs: null,
   };
 }

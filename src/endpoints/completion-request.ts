@@ -1,6 +1,6 @@
 import { type output, z } from "zod";
 import type { Model } from "../core/driver.ts";
-import { type GenerationRequest, NEUTRAL } from "../core/generation.ts";
+import { type GenerationRequest, NEUTRAL, ORDINARY } from "../core/generation.ts";
 import type { Prompt } from "../core/prompt.ts";
 import type { GenerationDefaults } from "../core/template.ts";
 import { GatewayError } from "../errors.ts";
@@ -112,6 +112,7 @@ export function completionGeneration(
     stopTokens: stopTokens(model, prompt.end),
     stopStrings: stopStrings(body),
     logprobs,
+    ...ORDINARY,
     promptLogprobs: body.echo ? logprobs : null,
   };
 }

@@ -5,6 +5,7 @@ import {
   type GenerationEvent,
   type GenerationRequest,
   NEUTRAL,
+  ORDINARY,
   type Sampling,
 } from "../../src/core/generation.ts";
 import { GatewayError } from "../../src/errors.ts";
@@ -109,6 +110,7 @@ export function driverContract(name: string, exam: DriverExam): void {
       stopTokens: [model.controlToken("### End") ?? -1],
       stopStrings: [],
       logprobs: null,
+      ...ORDINARY,
       promptLogprobs: null,
       ...rest,
     });

@@ -145,6 +145,7 @@ export class ScriptedServices implements Services {
       tokenize: ({ parts }) => parts.flatMap(idsOf),
       detokenize: (ids) => Buffer.concat(ids.map((id) => token(id).bytes)).toString(),
       token,
+      status: () => ({ state: "ready", busySlots: 0, waiting: 0, memoryBytes: null, restarts: 0 }),
       controlToken: (text) => {
         const at = CONTROLS.indexOf(text);
         return at < 0 ? undefined : 256 + at;

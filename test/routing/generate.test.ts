@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { type GenerationEvent, type GenerationRequest, NEUTRAL } from "../../src/core/generation.ts";
+import {
+  type GenerationEvent,
+  type GenerationRequest,
+  NEUTRAL,
+  ORDINARY,
+} from "../../src/core/generation.ts";
 import { GatewayError, OperatorError } from "../../src/errors.ts";
 import { generate } from "../../src/routing/generate.ts";
 import { COOLDOWN_MS } from "../../src/routing/policy.ts";
@@ -25,6 +30,7 @@ const request: GenerationRequest = {
   stopTokens: [],
   stopStrings: [],
   logprobs: null,
+  ...ORDINARY,
   promptLogprobs: null,
 };
 

@@ -72,6 +72,7 @@ export function testDriver(options: TestDriverOptions = {}): TestDriver {
     detokenize: () => "",
     token: (id) => ({ id, bytes: new Uint8Array(), control: false }),
     controlToken: () => undefined,
+    status: () => ({ state: "ready", busySlots: 0, waiting: 0, memoryBytes: null, restarts: 0 }),
     async *generate(_request: GenerationRequest, signal: AbortSignal) {
       driver.running += 1;
       try {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { fake } from "../../../drivers/fake/index.ts";
 import type { LoadContext, Model } from "../../../src/core/driver.ts";
-import { type GenerationRequest, NEUTRAL } from "../../../src/core/generation.ts";
+import { type GenerationRequest, NEUTRAL, ORDINARY } from "../../../src/core/generation.ts";
 import type { Log } from "../../../src/core/log.ts";
 import { driverContract } from "../../contract/driver-contract.ts";
 
@@ -39,6 +39,7 @@ async function say(model: Model, text: string, rest: Partial<GenerationRequest> 
     stopTokens: model.endOfText === null ? [] : [model.endOfText],
     stopStrings: [],
     logprobs: null,
+    ...ORDINARY,
     promptLogprobs: null,
     ...rest,
   };

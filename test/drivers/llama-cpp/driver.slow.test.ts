@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { convertToGguf } from "../../../drivers/llama-cpp/convert.ts";
 import { llamaCpp } from "../../../drivers/llama-cpp/index.ts";
 import type { Model } from "../../../src/core/driver.ts";
-import { NEUTRAL } from "../../../src/core/generation.ts";
+import { NEUTRAL, ORDINARY } from "../../../src/core/generation.ts";
 import { OperatorError } from "../../../src/errors.ts";
 import { embeddedModel, golden, goldenCheckpoints } from "../../golden-data.ts";
 import { loadContext, loadModel, removeCache } from "./driver-fixture.ts";
@@ -53,6 +53,7 @@ async function answer(model: Model, prompt: readonly number[]): Promise<number[]
     stopTokens: [model.controlToken("### End") ?? -1],
     stopStrings: [],
     logprobs: null,
+    ...ORDINARY,
     promptLogprobs: null,
   };
   for await (const event of model.generate(request, new AbortController().signal)) {

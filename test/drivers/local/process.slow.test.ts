@@ -8,7 +8,12 @@ import { PROTOCOL_VERSION } from "../../../drivers/local/protocol.ts";
 import { Tokenizer } from "../../../drivers/local/tokenizer.ts";
 import { tokenizerJsonSchema } from "../../../drivers/local/tokenizer-json.ts";
 import type { Model } from "../../../src/core/driver.ts";
-import { type GenerationEvent, type GenerationRequest, NEUTRAL } from "../../../src/core/generation.ts";
+import {
+  type GenerationEvent,
+  type GenerationRequest,
+  NEUTRAL,
+  ORDINARY,
+} from "../../../src/core/generation.ts";
 import type { Log } from "../../../src/core/log.ts";
 import { OperatorError } from "../../../src/errors.ts";
 import { embeddedModel } from "../../golden-data.ts";
@@ -59,7 +64,7 @@ async function start(options: Partial<ScriptedOptions> = {}, signal = never): Pr
       tokenizer,
       endOfText: 0,
       engine: { module: new URL("scripted-engine.ts", import.meta.url).href, options: engine },
-      limits: { maxQueue: 8, queueTimeoutMs: 10_000, prefillChunk: 16 },
+      limits: { maxQueue: 8, queueTimeoutMs: 10_000, prefillChunk: 16, sharePrefixCache: false },
       loadTimeoutMs: 20_000,
       context: { name: "scripted", cacheDir: "", maxModelLen: undefined, log, onProgress() {} },
     },
@@ -85,6 +90,7 @@ const request = (prompt: number[], maxTokens = 5): GenerationRequest => ({
   stopTokens: [],
   stopStrings: [],
   logprobs: null,
+  ...ORDINARY,
   promptLogprobs: null,
 });
 

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { WireEvent } from "../../../drivers/local/protocol.ts";
+import type { RoomLimits, WireEvent } from "../../../drivers/local/protocol.ts";
 import { StepLoop } from "../../../drivers/local/step-loop.ts";
 import { Vocabulary } from "../../../drivers/local/vocabulary.ts";
-import { type GenerationRequest, NEUTRAL } from "../../../src/core/generation.ts";
+import { type GenerationRequest, NEUTRAL, ORDINARY } from "../../../src/core/generation.ts";
 import { ScriptedEngine, type ScriptedOptions } from "./scripted-engine.ts";
 
 const VOCABULARY = 40;
@@ -29,14 +29,12 @@ const request = (prompt: number[], rest: Partial<GenerationRequest> = {}): Gener
   stopTokens: [END],
   stopStrings: [],
   logprobs: null,
+  ...ORDINARY,
   promptLogprobs: null,
   ...rest,
 });
 
-function room(
-  options: Partial<ScriptedOptions> = {},
-  limits: { maxQueue?: number; queueTimeoutMs?: number } = {},
-) {
+function room(options: Partial<ScriptedOptions> = {}, limits: Partial<RoomLimits> = {}, clock = { now: 0 }) {
   const engine = new ScriptedEngine({
     slots: 3,
     contextLength: 64,
@@ -45,6 +43,8 @@ function room(
     ...options,
   });
   const told = new Map<number, WireEvent[]>();
+  const admitted: number[] = [];
+  const load = { busy: 0, waiting: 0 };
   const waiting = new Map<number, () => void>();
   const ends = (id: number) => {
     const events = told.get(id) ?? [];
@@ -55,18 +55,25 @@ function room(
   const loop = new StepLoop({
     engine,
     vocabulary,
-    limits: { prefillChunk: 4, maxQueue: 100, queueTimeoutMs: 60_000, ...limits },
-    emit: (events) => {
-      for (const [id, event] of events) told.set(id, [...(told.get(id) ?? []), event]);
+    limits: { prefillChunk: 4, sharePrefixCache: false, maxQueue: 100, queueTimeoutMs: 60_000, ...limits },
+    report: ({ events, ...rest }) => {
+      Object.assign(load, rest);
+      for (const [id, event] of events) {
+        if (event.type === "running") admitted.push(id);
+        else told.set(id, [...(told.get(id) ?? []), event]);
+      }
       for (const [, check] of waiting) check();
     },
-    monotonic: () => 0,
+    monotonic: () => clock.now,
     freshSeed: () => 99,
   });
   const failed = loop.run();
   return {
     engine,
     loop,
+    load,
+    /** Requests in the order in which they got their slots. */
+    admitted,
     events: (id: number) => told.get(id) ?? [],
     text: (id: number, index = 0) =>
       (told.get(id) ?? [])
@@ -169,7 +176,7 @@ test("a prompt is scored token by token, whatever the chunks", async () => {
   // Scored again, every token has its score, though the slot holds all of them.
   loop.submit(2, request(prompt, { maxTokens: 0, promptLogprobs: 2 }));
   await ended(2);
-  expect(events(2)[0]).toEqual(start);
+  expect(events(2)[0]).toEqual({ ...start, cachedTokens: 39 });
 });
 
 test("a full queue and a long wait are refused, and nothing of it reaches the engine", async () => {
@@ -180,7 +187,7 @@ test("a full queue and a long wait are refused, and nothing of it reaches the en
   loop.submit(3, endless);
   await ended(3);
   expect(events(3)).toEqual([
-    expect.objectContaining({ type: "error", code: "server_is_overloaded", retryAfter: 1 }),
+    expect.objectContaining({ type: "error", code: "server_is_overloaded", retryAfter: 3 }),
   ]);
   await Promise.all([ended(1), ended(2)]);
 
@@ -217,8 +224,110 @@ test("pings are answered between steps and while nothing runs", async () => {
   await new Promise<void>((resolve) => loop.ping(resolve));
 });
 
+test("prompts that begin alike are computed once, also when they come at once", async () => {
+  const { engine, loop, ended, events, text } = room({ slots: 4, contextLength: 100 });
+  const context = Array.from({ length: 50 }, (_, at) => (at * 3) % 17);
+  const ids = [1, 2, 3, 4];
+  const wanted = (id: number) => request([...context, id, id], { maxTokens: 0, promptLogprobs: 1 });
+  for (const id of ids) loop.submit(id, wanted(id));
+  for (const id of ids) await ended(id);
+  // The context once; of each further prompt what is common at its end again, for its logits, and its own two tokens.
+  expect(engine.steps.reduce((sum, count) => sum + count, 0)).toBe(52 + 3 + 4 + 4);
+  expect(ids.map((id) => events(id)[0])).toMatchObject(
+    [0, 49, 48, 48].map((cachedTokens) => ({ type: "start", cachedTokens })),
+  );
+  for (const id of ids) {
+    const one = room({ slots: 4, contextLength: 100 });
+    one.loop.submit(id, wanted(id));
+    await one.ended(id);
+    expect(events(id)[0]).toEqual({ ...one.events(id)[0], cachedTokens: expect.any(Number) });
+    expect(text(id)).toBe("");
+  }
+});
+
+test("one tenant's prompt is not found computed by another, but the template's head is", async () => {
+  const { loop, ended, events } = room({ contextLength: 100 });
+  const prompt = Array.from({ length: 40 }, (_, at) => at % 9);
+  const ask = async (id: number, rest: Partial<GenerationRequest>) => {
+    loop.submit(id, request(prompt, { maxTokens: 1, ...rest }));
+    await ended(id);
+    return events(id)[0];
+  };
+  expect(await ask(1, { tenant: "a" })).toMatchObject({ cachedTokens: 0 });
+  expect(await ask(2, { tenant: "b" })).toMatchObject({ cachedTokens: 0 });
+  expect(await ask(3, { tenant: "c", sharedPrefix: 12 })).toMatchObject({ cachedTokens: 12 });
+  expect(await ask(4, { tenant: "a" })).toMatchObject({ cachedTokens: 39 });
+});
+
+test("a tenant with many requests does not keep another from its turn", async () => {
+  const { loop, ended, admitted } = room({ slots: 2 });
+  const ids = Array.from({ length: 12 }, (_, at) => at);
+  for (const id of ids.slice(0, 10)) loop.submit(id, request([id], { tenant: "many" }));
+  for (const id of ids.slice(10)) loop.submit(id, request([id], { tenant: "few" }));
+  for (const id of ids) await ended(id);
+  expect(admitted.indexOf(10)).toBeLessThan(4);
+  expect(admitted.indexOf(11)).toBeLessThan(6);
+  const many = admitted.filter((id) => id < 10);
+  expect(many).toEqual(many.toSorted((a, b) => a - b));
+});
+
+test("of those that wait, the lower priority number goes first", async () => {
+  const { loop, ended, admitted } = room({ slots: 1 });
+  for (const [id, priority] of [0, 0, 5, -5].entries()) loop.submit(id, request([id], { priority }));
+  for (const id of [0, 1, 2, 3]) await ended(id);
+  expect(admitted).toEqual([3, 0, 1, 2]);
+});
+
+test("when its time is up, an answer ends where it stands, and its slot is free", async () => {
+  const clock = { now: 0 };
+  const { engine, loop, load, ended, events, text } = room({ slots: 1 }, {}, clock);
+  const whole = request([1, 2], { maxTokens: 50, stopTokens: [], choices: 2 });
+  engine.during = () => {
+    clock.now += 10;
+  };
+  loop.submit(1, { ...whole, maxTimeMs: 100 });
+  await ended(1, 2);
+  expect(events(1).filter(({ type }) => type === "finish")).toEqual([
+    { type: "finish", index: 0, reason: "length", completionTokens: 10 },
+    { type: "finish", index: 1, reason: "length", completionTokens: 0 },
+  ]);
+  expect(text(1)).toHaveLength(10);
+  expect(load.busy).toBe(0);
+  loop.submit(
+    2,
+    request(
+      Array.from({ length: 60 }, () => 3),
+      { maxTimeMs: 5 },
+    ),
+  );
+  await ended(2);
+  expect(events(2)).toMatchObject([{ type: "error", code: "server_is_overloaded" }]);
+});
+
+test("a row of broken numbers ends its own request, and no other", async () => {
+  const { engine, loop, ended, events, text } = room();
+  const step = engine.step.bind(engine);
+  engine.step = async (inputs) => {
+    const output = await step(inputs);
+    const broken = inputs.findIndex(({ tokens }) => tokens.includes(7));
+    return {
+      ...output,
+      row: (index) => (index === broken ? output.row(index).map(() => Number.NaN) : output.row(index)),
+    };
+  };
+  loop.submit(1, request([1, 7]));
+  loop.submit(2, request([1, 8], { maxTokens: 3, stopTokens: [] }));
+  await Promise.all([ended(1), ended(2)]);
+  expect(events(1)).toMatchObject([{ type: "start" }, { type: "error", code: "internal_error" }]);
+  expect(text(2)).toHaveLength(3);
+  loop.submit(3, request([1, 7, 2]));
+  await ended(3);
+  expect(events(3)[0]).toMatchObject({ cachedTokens: 0 });
+});
+
 test("in any crowd every answer is what it is alone", async () => {
   const solo = new Map<string, string[]>();
+  let allSteps = 0;
   const prompts = fc.array(fc.nat(6), { minLength: 1, maxLength: 30 });
   const action = fc.record({
     prompt: prompts,
@@ -227,31 +336,42 @@ test("in any crowd every answer is what it is alone", async () => {
     temperature: fc.constantFrom(0, 1),
     stopStrings: fc.constantFrom([], ["K"], ["AB", "Q"]),
     scores: fc.boolean(),
+    tenant: fc.constantFrom("", "a", "b"),
+    priority: fc.constantFrom(0, 0, 1),
+    sharedPrefix: fc.nat(3),
+    /** The step in which it comes; 0: before the first. */
+    arrives: fc.nat(8),
     cancelAfter: fc.option(fc.nat(6), { nil: undefined }),
   });
   await fc.assert(
     fc.asyncProperty(fc.array(action, { minLength: 1, maxLength: 12 }), fc.nat(6), async (actions, late) => {
-      const { engine, loop, ended, text, events } = room();
+      const { engine, loop, load, ended, text, events } = room();
       let steps = 0;
       engine.during = () => {
         steps += 1;
         // An interruption may come too late for the step that it was meant for, and hit the next one.
         if (steps === late) engine.interrupt();
-        for (const [id, { cancelAfter }] of actions.entries()) if (cancelAfter === steps) loop.cancel(id);
+        allSteps += 1;
+        for (const [id, one] of wanted.entries()) if (actions[id]?.arrives === steps) loop.submit(id, one);
+        for (const [id, { cancelAfter, arrives }] of actions.entries()) {
+          if (cancelAfter !== undefined && arrives + cancelAfter === steps) loop.cancel(id);
+        }
       };
-      const wanted = actions.map(({ prompt, temperature, scores, cancelAfter, ...rest }) =>
+      const wanted = actions.map(({ prompt, temperature, scores, cancelAfter, arrives, ...rest }) =>
         request(prompt, {
           ...rest,
           promptLogprobs: scores ? 0 : null,
           sampling: { ...request([]).sampling, temperature, seed: prompt.length },
         }),
       );
-      for (const [id, one] of wanted.entries()) loop.submit(id, one);
+      // One that never ends in time keeps the steps coming, in which the others arrive.
+      loop.submit(99, request([5], { maxTokens: 20, stopTokens: [] }));
+      for (const [id, one] of wanted.entries()) if (actions[id]?.arrives === 0) loop.submit(id, one);
       for (const [id, one] of wanted.entries()) {
         const key = JSON.stringify(one);
         const expected = solo.get(key) ?? (await choicesAlone(one));
         solo.set(key, expected);
-        const cancelled = (actions[id]?.cancelAfter ?? 0) > 0;
+        const cancelled = actions[id]?.cancelAfter !== undefined;
         if (!cancelled) await ended(id, one.choices);
         for (const [index, whole] of expected.entries()) {
           if (cancelled) expect(whole.startsWith(text(id, index))).toBe(true);
@@ -265,7 +385,9 @@ test("in any crowd every answer is what it is alone", async () => {
         await ended(id);
         expect(events(id).some(({ type }) => type === "error")).toBe(false);
       }
+      expect(load).toEqual({ busy: 0, waiting: 0 });
     }),
-    { numRuns: 150 },
+    { numRuns: 200 },
   );
+  expect(allSteps).toBeGreaterThan(5000);
 });
