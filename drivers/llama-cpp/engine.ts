@@ -1,6 +1,7 @@
 import { arch, platform } from "node:process";
 import koffi from "koffi";
 import type { Engine, EngineModule } from "../local/engine.ts";
+import { attention } from "./attention.ts";
 import { LlamaContext } from "./context.ts";
 import type { LlamaEngineOptions } from "./engine-options.ts";
 import { type Pointer, progressCallback } from "./layout.ts";
@@ -71,7 +72,13 @@ async function loadEngine(
   const { llama, callbacks, devices } = runtime;
   const model = await loadModel(runtime, options, report);
   const context = await LlamaContext.create(llama, model, {
-    params: contextParams(llama.llama_context_default_params(), options),
+    params: contextParams(llama.llama_context_default_params(), {
+      ...options,
+      flashAttention: attention(options.flashAttention, {
+        onGpu: usedGpus(devices, options).length > 0,
+        headSize: llama.llama_model_n_embd(model) / llama.llama_model_n_head(model),
+      }),
+    }),
     callbacks,
     info: {
       vocabularySize: llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model)),
@@ -119,13 +126,17 @@ async function loadModel(
   }
 }
 
-function describeDevices(devices: readonly Device[], options: LlamaEngineOptions): string {
+function usedGpus(devices: readonly Device[], options: LlamaEngineOptions): Device[] {
   const gpus = options.gpu === "none" || options.gpuLayers === 0 ? [] : devices.filter(({ gpu }) => gpu);
-  const used = gpus.filter(
+  return gpus.filter(
     ({ name }, index) =>
       (options.devices.length === 0 || options.devices.includes(name)) &&
       (options.mainGpu === null || options.mainGpu === index),
   );
+}
+
+function describeDevices(devices: readonly Device[], options: LlamaEngineOptions): string {
+  const used = usedGpus(devices, options);
   const shown = used.length > 0 ? used : devices.filter(({ name }) => name === "CPU");
   return shown.map(({ name, description }) => `${name}: ${description}`).join(", ");
 }

@@ -22,6 +22,8 @@ export interface Llama {
   readonly llama_model_load_from_file: KoffiFunc<(path: string, params: ModelParams) => Pointer>;
   readonly llama_model_free: KoffiFunc<(model: Pointer) => void>;
   readonly llama_model_get_vocab: KoffiFunc<(model: Pointer) => Pointer>;
+  readonly llama_model_n_embd: KoffiFunc<(model: Pointer) => number>;
+  readonly llama_model_n_head: KoffiFunc<(model: Pointer) => number>;
   readonly llama_vocab_n_tokens: KoffiFunc<(vocabulary: Pointer) => number>;
   readonly llama_init_from_model: KoffiFunc<(model: Pointer, params: ContextParams) => Pointer>;
   readonly llama_free: KoffiFunc<(context: Pointer) => void>;
@@ -100,6 +102,8 @@ function bindFunctions(llama: LibraryHandle, ggml: LibraryHandle, base: LibraryH
     ),
     llama_model_free: llama.func("void llama_model_free(void *model)"),
     llama_model_get_vocab: llama.func("void *llama_model_get_vocab(void *model)"),
+    llama_model_n_embd: llama.func("int32_t llama_model_n_embd(void *model)"),
+    llama_model_n_head: llama.func("int32_t llama_model_n_head(void *model)"),
     llama_vocab_n_tokens: llama.func("int32_t llama_vocab_n_tokens(void *vocab)"),
     llama_init_from_model: llama.func(
       "void *llama_init_from_model(void *model, llama_context_params params)",

@@ -55,7 +55,9 @@ export const llamaCppOptions = z
     flash_attention: z
       .enum(["auto", "on", "off"])
       .default("auto")
-      .describe("Compute attention in one fused operation; `auto` where the device can."),
+      .describe(
+        "Compute attention in one fused operation; `auto`: where the GPU can, and on a CPU where the size of the model's heads suits it (7b and 12b, not 3b).",
+      ),
     mmap: z
       .boolean()
       .default(true)

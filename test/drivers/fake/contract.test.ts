@@ -21,6 +21,7 @@ driverContract("fake", {
   load: () =>
     load({ answers: [{ texts: ["Les élèves ont 日本 🙂 chats.", "Autre chose."] }], context_length: 512 }),
   question: "Combien?",
+  sure: ["Combien?", "Combien ?"],
   stop: "ont 日",
 });
 
