@@ -9,6 +9,7 @@ import {
   type StepOutput,
 } from "../local/engine.ts";
 import { Batch } from "./batch.ts";
+import { bridges } from "./bridge.ts";
 import type { ContextParams, Pointer } from "./layout.ts";
 import { callAsync, type Llama, type NativeCallbacks } from "./llama.ts";
 import { checkInputs, checkSlot } from "./step-check.ts";
@@ -77,8 +78,10 @@ export class LlamaContext implements Engine {
   async step(inputs: readonly SlotInput[]): Promise<StepOutput> {
     checkInputs(inputs, this.info, this.#lengths);
     for (const { slot, position } of inputs) this.truncate(slot, position);
-    this.#fill(inputs);
+    const idle = bridges(inputs, this.info, this.#lengths);
+    this.#fill(inputs, idle);
     const result = await this.#decode();
+    for (const slot of idle) this.#forget(slot, this.#lengths[slot] ?? 0);
     if (result !== DECODED.ok) {
       // Parts of the batch may have been computed: back to what the slots held before.
       for (const { slot, position } of inputs) this.#forget(slot, position);
@@ -105,10 +108,15 @@ export class LlamaContext implements Engine {
     return result;
   }
 
-  #fill(inputs: readonly SlotInput[]): void {
+  #fill(inputs: readonly SlotInput[], idle: readonly number[]): void {
     const batch = this.#batch;
     batch.clear();
+    let bridged = 0;
     for (const { slot, position, tokens, logits } of inputs) {
+      for (; (idle[bridged] ?? slot) < slot; bridged += 1) {
+        const between = idle[bridged] ?? 0;
+        batch.add(0, this.#lengths[between] ?? 0, between, false);
+      }
       const last = tokens.length - 1;
       for (const [index, token] of tokens.entries()) {
         batch.add(token, position + index, slot, logits === "every" || (logits === "last" && index === last));
