@@ -71,14 +71,11 @@ async function loadEngine(
 ): Promise<Engine> {
   const { llama, callbacks, devices } = runtime;
   const model = await loadModel(runtime, options, report);
+  const onGpu = usedGpus(devices, options).length > 0;
+  const headSize = llama.llama_model_n_embd(model) / llama.llama_model_n_head(model);
+  const flashAttention = attention(options.flashAttention, { onGpu, headSize });
   const context = await LlamaContext.create(llama, model, {
-    params: contextParams(llama.llama_context_default_params(), {
-      ...options,
-      flashAttention: attention(options.flashAttention, {
-        onGpu: usedGpus(devices, options).length > 0,
-        headSize: llama.llama_model_n_embd(model) / llama.llama_model_n_head(model),
-      }),
-    }),
+    params: contextParams(llama.llama_context_default_params(), { ...options, flashAttention }, onGpu),
     callbacks,
     info: {
       vocabularySize: llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model)),

@@ -53,13 +53,23 @@ export function modelParams(
   };
 }
 
-export function contextParams(defaults: ContextParams, options: LlamaEngineOptions): ContextParams {
+/**
+ * Tokens of one pass over the weights on a CPU. More are no faster, and where attention is not fused it is computed for
+ * each pass with all that came before it, masked or not: a prompt of 500 tokens takes 6 % less in two passes than in one.
+ */
+const CPU_PASS_TOKENS = 256;
+
+export function contextParams(
+  defaults: ContextParams,
+  options: LlamaEngineOptions,
+  onGpu: boolean,
+): ContextParams {
   const { contextLength, slots, batchTokens, threads, flashAttention, kvType } = options;
   return {
     ...defaults,
     n_ctx: Math.ceil(contextLength / CELL_BLOCK) * CELL_BLOCK * slots,
     n_batch: batchTokens,
-    n_ubatch: batchTokens,
+    n_ubatch: onGpu ? batchTokens : Math.min(batchTokens, CPU_PASS_TOKENS),
     n_seq_max: slots,
     n_threads: threads,
     n_threads_batch: threads,
