@@ -37,6 +37,7 @@ export const llamaCpp = defineDriver({
           maxQueue: options.max_queue,
           queueTimeoutMs: options.queue_timeout * 1000,
         },
+        stallTimeoutMs: options.stall_timeout * 1000,
         loadTimeoutMs: options.load_timeout * 1000,
         context,
       },

@@ -86,6 +86,12 @@ export const llamaCppOptions = z
       .max(LONGEST_TIMER)
       .default(60)
       .describe("Seconds that a request waits for a slot before it is refused."),
+    stall_timeout: z
+      .number()
+      .gt(0)
+      .max(LONGEST_TIMER)
+      .default(60)
+      .describe("Seconds without progress after which an engine that has work is ended and started again."),
     load_timeout: z
       .number()
       .gt(0)

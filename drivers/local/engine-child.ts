@@ -14,6 +14,7 @@ import {
   type ToEngine,
   type WireEvent,
 } from "./protocol.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** Runs from sources and from a build alike: the process's file has this file's extension. */
 const processFile = fileURLToPath(new URL(`engine-process${extname(import.meta.url)}`, import.meta.url));
@@ -24,16 +25,40 @@ const KEPT_LINES = 40;
 export interface EngineStart {
   readonly load: Omit<LoadMessage, "type" | "version">;
   readonly loadTimeoutMs: number;
+  /** The process is ended when it has work and says nothing for so long. */
+  readonly stallTimeoutMs: number;
   readonly onProgress: (fraction: number) => void;
 }
 
 /** What an engine last said of itself. */
 export type EngineLoad = Pick<ModelStatus, "busySlots" | "waiting" | "memoryBytes">;
 
+/** How a process ended. */
+export interface Exit {
+  /** Such as "exit status 1" or "signal SIGKILL". */
+  readonly how: string;
+  /** Whether it fell over what it was doing, rather than being ended from outside. */
+  readonly ownDoing: boolean;
+}
+
+/** Signals that a process brings upon itself. */
+const FAULTS: readonly NodeJS.Signals[] = ["SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP"];
+
+/** One request that the process serves. */
+interface Stream {
+  readonly request: GenerationRequest;
+  readonly events: EventQueue<WireEvent>;
+  /** Whether it has a slot. */
+  running: boolean;
+  /** Whether the client has been told anything. */
+  told: boolean;
+}
+
 /** One engine process from its start to its end, seen from the gateway. */
 export class EngineChild {
   readonly #child: ChildProcess;
-  readonly #streams = new Map<number, EventQueue<WireEvent>>();
+  readonly #streams = new Map<number, Stream>();
+  readonly #watchdog: Watchdog;
   readonly #pings = new Map<number, PromiseWithResolvers<void>>();
   readonly #stderr: string[] = [];
   #nextId = 1;
@@ -41,10 +66,12 @@ export class EngineChild {
   /** What the process gave as the reason for its end. */
   #failure: string | undefined;
   #load: EngineLoad = { busySlots: 0, waiting: 0, memoryBytes: null };
-  /** Resolves with how it ended: "exit status 1", "signal SIGKILL". */
-  readonly exited: Promise<string>;
+  /** What it was computing when it ended. */
+  casualties: readonly GenerationRequest[] = [];
+  readonly exited: Promise<Exit>;
 
-  private constructor() {
+  private constructor(stallTimeoutMs: number) {
+    this.#watchdog = new Watchdog(stallTimeoutMs, () => this.#child.kill("SIGKILL"));
     this.#child = fork(processFile, [], {
       serialization: "advanced",
       execArgv: [],
@@ -53,12 +80,15 @@ export class EngineChild {
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#keep(text));
     this.exited = new Promise((resolve) => {
       // Not "exit": what it wrote last is still on its way then.
-      this.#child.once("close", (status, signal) =>
-        resolve(signal === null ? `exit status ${status}` : `signal ${signal}`),
-      );
-      this.#child.once("error", (error) => resolve(error.message));
+      this.#child.once("close", (status, signal) => {
+        this.#end();
+        resolve(this.#exit(status, signal));
+      });
+      this.#child.once("error", (error) => {
+        this.#end();
+        resolve({ how: error.message, ownDoing: false });
+      });
     });
-    void this.exited.then(() => this.#end());
   }
 
   /** Starts a process and loads the engine in it. Throws OperatorError with what the engine said, or `signal.reason`. */
@@ -67,7 +97,7 @@ export class EngineChild {
     signal: AbortSignal,
   ): Promise<{ child: EngineChild; info: EngineInfo }> {
     signal.throwIfAborted();
-    const child = new EngineChild();
+    const child = new EngineChild(start.stallTimeoutMs);
     try {
       return { child, info: await child.#start(start, signal) };
     } catch (error) {
@@ -93,9 +123,13 @@ export class EngineChild {
   generate(request: GenerationRequest): { id: number; events: EventQueue<WireEvent> } {
     const id = this.#nextId++;
     const events = new EventQueue<WireEvent>();
-    this.#streams.set(id, events);
-    if (this.#ended) this.#end();
-    else this.#send({ type: "generate", id, request });
+    if (this.#ended) {
+      events.fail(lost());
+    } else {
+      this.#streams.set(id, { request, events, running: false, told: false });
+      this.#watchdog.busy();
+      this.#send({ type: "generate", id, request });
+    }
     return { id, events };
   }
 
@@ -103,20 +137,23 @@ export class EngineChild {
   release(id: number, finished: boolean): void {
     this.#streams.delete(id);
     if (!finished && !this.#ended) this.#send({ type: "cancel", id });
+    this.#idleIfDone();
   }
 
   /** Resolves once the engine has come to the end of a step, or has nothing to do. */
   async ping(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#ended) throw engineCrashed();
+    if (this.#ended) throw lost();
     const id = this.#nextId++;
     const answer = Promise.withResolvers<void>();
     this.#pings.set(id, answer);
+    this.#watchdog.busy();
     this.#send({ type: "ping", id });
     try {
       await unlessAborted(answer.promise, signal);
     } finally {
       this.#pings.delete(id);
+      this.#idleIfDone();
     }
   }
 
@@ -133,7 +170,7 @@ export class EngineChild {
       const timeout = setTimeout(() => reject(new OperatorError(late)), loadTimeoutMs);
       settled.signal.addEventListener("abort", () => clearTimeout(timeout));
       signal.addEventListener("abort", () => reject(signal.reason), { signal: settled.signal });
-      void this.exited.then((how) => reject(this.#loadError(`the engine process ended: ${how}`)));
+      void this.exited.then(({ how }) => reject(this.#loadError(`the engine process ended: ${how}`)));
       this.#child.on("message", (message: FromEngine) => {
         if (message.type === "progress") onProgress(message.fraction);
         else if (message.type === "ready") resolve(message.info);
@@ -154,13 +191,24 @@ export class EngineChild {
   }
 
   #receive(message: Extract<FromEngine, { type: "events" | "pong" }>): void {
+    this.#watchdog.progress();
     if (message.type === "pong") {
       this.#pings.get(message.id)?.resolve();
       return;
     }
     const { busy, waiting, memoryBytes } = message;
     this.#load = { busySlots: busy, waiting, memoryBytes };
-    for (const [id, event] of message.events) this.#streams.get(id)?.push(event);
+    for (const [id, event] of message.events) {
+      const stream = this.#streams.get(id);
+      if (stream === undefined) continue;
+      stream.running = event.type !== "error";
+      stream.told ||= event.type !== "running";
+      stream.events.push(event);
+    }
+  }
+
+  #idleIfDone(): void {
+    if (this.#streams.size + this.#pings.size === 0) this.#watchdog.idle();
   }
 
   /** A send that fails means that the process is ending, which `exited` tells. */
@@ -173,15 +221,34 @@ export class EngineChild {
     this.#stderr.splice(0, this.#stderr.length - KEPT_LINES);
   }
 
+  #exit(status: number | null, signal: NodeJS.Signals | null): Exit {
+    const how = signal === null ? `exit status ${status}` : `signal ${signal}`;
+    if (this.#watchdog.barked) {
+      // Where several were being computed, none of them need be the one that it hung on.
+      return { how: `no progress, ended by ${how}`, ownDoing: this.casualties.length === 1 };
+    }
+    return { how, ownDoing: signal === null ? status !== 0 : FAULTS.includes(signal) };
+  }
+
   #end(): void {
+    if (this.#ended) return;
     this.#ended = true;
+    this.#watchdog.idle();
     this.#load = { busySlots: 0, waiting: 0, memoryBytes: null };
-    for (const events of this.#streams.values()) events.fail(engineCrashed());
+    const streams = [...this.#streams.values()];
+    this.casualties = streams.filter(({ running }) => running).map(({ request }) => request);
+    for (const { events, told } of streams) events.fail(told ? crashed() : lost());
     this.#streams.clear();
-    for (const answer of this.#pings.values()) answer.reject(engineCrashed());
+    for (const answer of this.#pings.values()) answer.reject(lost());
   }
 }
 
-export function engineCrashed(): GatewayError {
-  return new GatewayError("engine_crashed", "The model's engine stopped unexpectedly. Try again.");
+/** For an answer that had begun. */
+function crashed(): GatewayError {
+  return new GatewayError("engine_crashed", "The model's engine stopped in the middle of the answer.");
+}
+
+/** For a request that had not been told anything. */
+function lost(): GatewayError {
+  return new GatewayError("engine_unavailable", "The model's engine stopped. Try again.", { retryAfter: 1 });
 }

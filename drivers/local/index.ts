@@ -6,17 +6,22 @@ import { Supervisor } from "./supervisor.ts";
 
 /** Starts the engine's process and loads the model in it. Throws OperatorError with what the engine said. */
 export async function startLocalModel(start: LocalModelStart, signal: AbortSignal): Promise<Model> {
-  const { tokenizer, engine, limits, loadTimeoutMs, context, description } = start;
+  const { tokenizer, engine, limits, loadTimeoutMs, stallTimeoutMs, context, description } = start;
   const task = `loading ${context.name}`;
   const supervisor = await Supervisor.start(
     {
       start: {
         load: { ...engine, vocabulary: tokenizer.vocabulary.pack(), limits },
         loadTimeoutMs,
+        stallTimeoutMs,
         onProgress: (fraction) => context.onProgress({ task, fraction }),
       },
       log: context.log,
       monotonic: () => performance.now(),
+      after: (ms, callback) => {
+        const timer = setTimeout(callback, ms);
+        return () => clearTimeout(timer);
+      },
     },
     signal,
   ).catch((error: unknown) => {

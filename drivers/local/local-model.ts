@@ -23,6 +23,8 @@ export interface LocalModelStart {
   };
   readonly limits: RoomLimits;
   readonly loadTimeoutMs: number;
+  /** An engine that has work and makes no progress for so long is replaced. */
+  readonly stallTimeoutMs: number;
   readonly context: LoadContext;
 }
 
@@ -90,6 +92,7 @@ export class LocalModel implements Model {
   ): AsyncGenerator<GenerationEvent, void, undefined> {
     signal.throwIfAborted();
     this.#validate(request);
+    this.#supervisor.admit(request);
     const engine = await unlessAborted(this.#supervisor.engine(), signal);
     const { id, events } = engine.generate(request);
     const abort = () => events.fail(signal.reason);
@@ -102,6 +105,7 @@ export class LocalModel implements Model {
         if (told.type === "running") continue;
         const event = fromWire(told, this.#start.tokenizer.vocabulary);
         if (event.type === "finish") running -= 1;
+        if (running === 0) this.#supervisor.served(request);
         yield event;
       }
     } finally {

@@ -15,13 +15,15 @@ import {
   ORDINARY,
 } from "../../../src/core/generation.ts";
 import type { Log } from "../../../src/core/log.ts";
-import { OperatorError } from "../../../src/errors.ts";
+import { GatewayError, OperatorError } from "../../../src/errors.ts";
 import { embeddedModel } from "../../golden-data.ts";
 import type { ScriptedOptions } from "./scripted-engine.ts";
 
 const ROWS = 6144;
 const POISON = 1234;
 const BROKEN = 1235;
+const KILLED = 1236;
+const HANG = 1237;
 const errors: object[] = [];
 const log: Log = {
   debug() {},
@@ -41,13 +43,18 @@ afterEach(async () => {
   await Promise.all(models.splice(0).map((model) => model.close()));
 });
 
-async function start(options: Partial<ScriptedOptions> = {}, signal = never): Promise<Model> {
+async function start(
+  options: Partial<ScriptedOptions> = {},
+  { stallTimeoutMs = 60_000, signal = never } = {},
+): Promise<Model> {
   const engine: ScriptedOptions = {
     slots: 2,
     contextLength: 4096,
     batchTokens: 64,
     vocabularySize: ROWS,
     poison: POISON,
+    killed: KILLED,
+    hang: HANG,
     broken: BROKEN,
     ...options,
   };
@@ -66,6 +73,7 @@ async function start(options: Partial<ScriptedOptions> = {}, signal = never): Pr
       engine: { module: new URL("scripted-engine.ts", import.meta.url).href, options: engine },
       limits: { maxQueue: 8, queueTimeoutMs: 10_000, prefillChunk: 16, sharePrefixCache: false },
       loadTimeoutMs: 20_000,
+      stallTimeoutMs,
       context: { name: "scripted", cacheDir: "", maxModelLen: undefined, log, onProgress() {} },
     },
     signal,
@@ -81,10 +89,7 @@ const request = (prompt: number[], maxTokens = 5): GenerationRequest => ({
   sampling: {
     ...NEUTRAL,
     temperature: 0,
-    logitBias: [
-      [POISON, -100],
-      [BROKEN, -100],
-    ],
+    logitBias: [POISON, BROKEN, KILLED, HANG].map((id) => [id, -100] as const),
     seed: null,
   },
   stopTokens: [],
@@ -93,6 +98,24 @@ const request = (prompt: number[], maxTokens = 5): GenerationRequest => ({
   ...ORDINARY,
   promptLogprobs: null,
 });
+
+async function drain(events: AsyncIterable<GenerationEvent>): Promise<void> {
+  for await (const _ of events);
+}
+
+/** An answer that has begun. */
+async function begun(model: Model, wanted: GenerationRequest) {
+  const events = model.generate(wanted, never);
+  for (let event = await events.next(); event.value?.type !== "token"; event = await events.next());
+  return events;
+}
+
+/** How a promise fails: the code of its error. */
+const codeOf = (failing: Promise<unknown>): Promise<unknown> =>
+  failing.then(
+    () => "none",
+    (error: unknown) => (error instanceof GatewayError ? error.code : error),
+  );
 
 async function collect(model: Model, wanted: GenerationRequest, signal = never): Promise<GenerationEvent[]> {
   const events = [];
@@ -103,28 +126,65 @@ async function collect(model: Model, wanted: GenerationRequest, signal = never):
 test("an engine that dies ends its streams with an error, and the next request gets a new one", async () => {
   const model = await start();
   const expected = await collect(model, request([1, 2, 3]));
-  const bystander = collect(model, request([9], 4000));
-  await expect(collect(model, request([1, POISON]))).rejects.toMatchObject({ code: "engine_crashed" });
-  await expect(bystander).rejects.toMatchObject({ code: "engine_crashed" });
+  const bystander = await begun(model, request([9], 4000));
+  await expect(collect(model, request([1, KILLED]))).rejects.toMatchObject({
+    code: "engine_unavailable",
+    retryAfter: 1,
+  });
+  await expect(drain(bystander)).rejects.toMatchObject({ code: "engine_crashed" });
+  expect(model.status()).toMatchObject({ state: "restarting", busySlots: 0, waiting: 0, restarts: 0 });
   expect((await collect(model, request([1, 2, 3]))).slice(1)).toEqual(expected.slice(1));
   await model.check(never);
+  expect(model.status()).toMatchObject({ state: "ready", restarts: 1 });
 });
 
-test("an engine that keeps dying is left alone for a while", async () => {
+test("an engine that keeps dying is left alone for a while, and a request that is answered ends that", async () => {
   const model = await start();
-  for (let death = 0; death <= 3; death += 1) {
-    await expect(collect(model, request([POISON]))).rejects.toMatchObject({ code: "engine_crashed" });
+  const codes = [];
+  for (let death = 0; death < 3; death += 1) codes.push(await codeOf(collect(model, request([KILLED]))));
+  expect(codes).toEqual(Array(3).fill("engine_unavailable"));
+  expect(model.status().state).toBe("unavailable");
+  const refused = collect(model, request([1]));
+  await expect(refused).rejects.toMatchObject({ code: "engine_unavailable", retryAfter: 1 });
+  await expect(refused).rejects.toThrow("keeps stopping");
+  await expect.poll(() => model.status().state, { timeout: 10_000 }).toBe("ready");
+  expect((await collect(model, request([1]))).at(-1)).toMatchObject({ type: "finish" });
+  // Nothing is held against it any more.
+  await codeOf(collect(model, request([KILLED])));
+  expect((await collect(model, request([1]))).at(-1)).toMatchObject({ type: "finish" });
+});
+
+test("a request that kills engines is refused after two, others are not", async () => {
+  const model = await start();
+  const poison = request([3, POISON]);
+  for (let death = 0; death < 2; death += 1) {
+    const other = collect(model, request([4 + death], 4000));
+    expect(await codeOf(collect(model, poison))).toBe("engine_unavailable");
+    await codeOf(other);
   }
-  await expect(collect(model, request([1]))).rejects.toMatchObject({
-    code: "engine_unavailable",
-    retryAfter: expect.any(Number),
+  await expect(collect(model, poison)).rejects.toMatchObject({
+    code: "engine_crashed",
+    message: expect.stringContaining("each time"),
   });
+  await expect(collect(model, { ...poison, tenant: "another", priority: 3 })).rejects.toThrow("each time");
+  expect((await collect(model, request([4]))).at(-1)).toMatchObject({ type: "finish" });
+  expect((await collect(model, request([5]))).at(-1)).toMatchObject({ type: "finish" });
+  expect(model.status().restarts).toBe(2);
+});
+
+test("an engine that hangs is ended and replaced", async () => {
+  const model = await start({}, { stallTimeoutMs: 300 });
+  const other = await begun(model, request([1], 4000));
+  expect(await codeOf(collect(model, request([HANG])))).toBe("engine_unavailable");
+  expect(await codeOf(drain(other))).toBe("engine_crashed");
+  expect(errors.at(-1)).toMatchObject({ how: "no progress, ended by signal SIGKILL" });
+  expect((await collect(model, request([1]))).at(-1)).toMatchObject({ type: "finish" });
 });
 
 test("a step that fails ends the engine cleanly, and the log says why", async () => {
   const model = await start();
   await expect(collect(model, request([BROKEN]))).rejects.toMatchObject({
-    code: "engine_crashed",
+    code: "engine_unavailable",
     message: expect.not.stringContaining("device"),
   });
   expect(errors.at(-1)).toMatchObject({
@@ -136,7 +196,7 @@ test("a step that fails ends the engine cleanly, and the log says why", async ()
 
 test("a client that leaves while the engine starts again is not kept waiting", async () => {
   const model = await start();
-  await expect(collect(model, request([POISON]))).rejects.toMatchObject({ code: "engine_crashed" });
+  await expect(collect(model, request([KILLED]))).rejects.toMatchObject({ code: "engine_unavailable" });
   const abort = new AbortController();
   const reason = new Error("the client left");
   const waiting = collect(model, request([1]), abort.signal);

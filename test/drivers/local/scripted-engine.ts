@@ -17,8 +17,12 @@ export interface ScriptedOptions {
   readonly contextLength: number;
   readonly batchTokens: number;
   readonly vocabularySize: number;
-  /** The process ends hard when this token is fed. */
+  /** The process is killed when this token is fed, as if from outside. */
+  readonly killed?: number;
+  /** The process ends hard, of its own, when this token is fed. */
   readonly poison?: number;
+  /** The step never comes to an end when this token is fed. */
+  readonly hang?: number;
   /** The step fails when this token is fed. */
   readonly broken?: number;
   readonly failToLoad?: string;
@@ -44,7 +48,7 @@ export class ScriptedEngine implements Engine {
   async step(inputs: readonly SlotInput[]): Promise<StepOutput> {
     this.#interrupted = false;
     const rows: Float32Array[] = [];
-    const { batchTokens, contextLength, vocabularySize, poison, broken } = this.#options;
+    const { batchTokens, contextLength, vocabularySize, poison, broken, hang, killed } = this.#options;
     const total = inputs.reduce((sum, { tokens }) => sum + tokens.length, 0);
     if (total === 0 || total > batchTokens) throw new Error(`a step of ${total} tokens`);
     if (new Set(inputs.map(({ slot }) => slot)).size < inputs.length)
@@ -63,7 +67,9 @@ export class ScriptedEngine implements Engine {
         throw new Error(`slot ${slot} holds ${cache.length} tokens, not ${position}`);
       if (tokens.length === 0) throw new Error("no tokens");
       for (const [at, token] of tokens.entries()) {
-        if (token === poison) process.kill(process.pid, "SIGKILL");
+        if (token === killed) process.kill(process.pid, "SIGKILL");
+        if (token === poison) process.exit(70);
+        if (token === hang) await new Promise<never>(() => {});
         if (token === broken) throw new Error("scripted: the device is lost");
         if (!Number.isInteger(token) || token < 0 || token >= vocabularySize)
           throw new Error(`token ${token}`);
