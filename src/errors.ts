@@ -13,6 +13,8 @@ export const ERROR_CODES = [
   "unknown_url",
   "method_not_allowed",
   "host_not_allowed",
+  "invalid_api_key",
+  "admin_not_allowed",
   "request_timeout",
   "request_too_large",
   "uri_too_long",

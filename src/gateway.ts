@@ -55,13 +55,14 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     context: (name, maxModelLen) => context({ name, maxModelLen }),
   });
   const router = createRouter(routes, config.default_model);
-  const pool = new Pool({ log, context, showLoad, monotonic, after });
+  const graceMs = config.shutdown_grace * 1000;
+  const pool = new Pool({ log, context, showLoad, monotonic, after, graceMs });
   const services = createServices({ router, pool, log, monotonic, context });
   const server = createServer({
     endpoints,
     context: { services, now: () => Math.floor(Date.now() / 1000), monotonic, newId },
     log,
-    settings: { stallMs: config.stall_timeout * 1000 },
+    settings: { stallMs: config.client_stall_timeout * 1000, adminKey: config.admin_key },
   });
   return {
     services,
@@ -76,7 +77,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
       }
     },
     async close() {
-      await server.close({ graceMs: config.shutdown_grace * 1000 });
+      await server.close({ graceMs });
       await pool.close();
     },
   };

@@ -89,6 +89,9 @@ export function configSchema(drivers: readonly Driver[], templates: readonly str
       .optional()
       .describe("Most tokens of prompt and answer together; by default the model's own context."),
     parameters,
+    request_timeout: seconds()
+      .default(600)
+      .describe("Seconds after which an answer ends where it stands, with finish_reason `length`; 0: never."),
     preload: z.boolean().default(false).describe("Load at start, not at the first request."),
     ttl: seconds()
       .default(0)
@@ -129,7 +132,14 @@ export function configSchema(drivers: readonly Driver[], templates: readonly str
       shutdown_grace: seconds()
         .default(30)
         .describe("Seconds that running requests have to finish after SIGTERM."),
-      stall_timeout: seconds()
+      admin_key: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          "Key for the /admin endpoints, as a bearer token; without one they answer to this machine only. Keep it out of the file: name an environment variable.",
+        ),
+      client_stall_timeout: seconds()
         .gt(0)
         .default(30)
         .describe("Seconds after which a stream is cut whose reader takes nothing."),

@@ -13,11 +13,11 @@ export const chatCompletions = definePost({
   rules: chatRules,
   response: chatCompletionResponse,
   async handle(request, context) {
-    const { body, signal } = request;
+    const { body, signal, tenant } = request;
     checkChat(body);
     const { route } = context.services.resolve(body.model);
     const served = new ServedGeneration(route, context, request);
-    const raw = served.generate((model) => chatGeneration(body, route, model), signal);
+    const raw = served.generate((model) => chatGeneration(body, { route, tenant, model }), signal);
     const events = route.template.strip ? stripped(raw) : raw;
     const options: ChatResponseOptions = {
       choices: body.n ?? 1,

@@ -1,6 +1,6 @@
 import { type output, z } from "zod";
 import type { Model } from "../core/driver.ts";
-import { type GenerationRequest, ORDINARY } from "../core/generation.ts";
+import type { GenerationRequest } from "../core/generation.ts";
 import type { ChatMessage } from "../core/template.ts";
 import { GatewayError } from "../errors.ts";
 import type { Route } from "../routing/route.ts";
@@ -15,6 +15,7 @@ import {
   tokenLimit,
 } from "./common-parameters.ts";
 import { answerLimit, dropOldestTurns, type RenderedMessages, stopTokens } from "./prompt-tokens.ts";
+import { type SchedulingParts, schedulingOf } from "./scheduling.ts";
 
 /** Body of `POST /v1/chat/completions`. */
 export const chatSchema = z.object({
@@ -51,7 +52,10 @@ export function checkChat(body: ChatBody): void {
 }
 
 /** The generation that a chat asks of a model. Throws GatewayError where it does not fit or makes no sense. */
-export function chatGeneration(body: ChatBody, route: Route, model: Model): GenerationRequest {
+export function chatGeneration(
+  body: ChatBody,
+  { route, tenant, model }: Omit<SchedulingParts, "prompt">,
+): GenerationRequest {
   const wanted = body.max_completion_tokens ?? body.max_tokens ?? route.defaults.maxTokens;
   const { prompt, tokens } = rendered(body, route, model, wanted);
   return {
@@ -62,7 +66,7 @@ export function chatGeneration(body: ChatBody, route: Route, model: Model): Gene
     stopTokens: stopTokens(model, prompt.end),
     stopStrings: stopStrings(body),
     logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
-    ...ORDINARY,
+    ...schedulingOf(body.priority, { route, tenant, model, prompt: tokens }),
     promptLogprobs: null,
   };
 }

@@ -38,6 +38,12 @@ export const commonParameters = {
     "Up to 4 strings that end the answer and are no part of it.",
   ),
   n: optional(z.int().min(1).max(8)).describe("How many answers."),
+  priority: optional(
+    z
+      .int()
+      .min(-(2 ** 31))
+      .max(2 ** 31 - 1),
+  ).describe("Of the requests that wait, those with a lower number go first; 0 by default."),
   stream: optional(z.boolean()).describe("Send the answer as server-sent events."),
   stream_options: optional(z.object({ include_usage: optional(z.boolean()) })).describe(
     "Only with `stream`.",

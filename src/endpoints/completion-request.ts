@@ -1,6 +1,6 @@
 import { type output, z } from "zod";
 import type { Model } from "../core/driver.ts";
-import { type GenerationRequest, NEUTRAL, ORDINARY } from "../core/generation.ts";
+import { type GenerationRequest, NEUTRAL } from "../core/generation.ts";
 import type { Prompt } from "../core/prompt.ts";
 import type { GenerationDefaults } from "../core/template.ts";
 import { GatewayError } from "../errors.ts";
@@ -14,6 +14,7 @@ import {
   text,
 } from "./common-parameters.ts";
 import { answerLimit, stopTokens } from "./prompt-tokens.ts";
+import { type SchedulingParts, schedulingOf } from "./scheduling.ts";
 
 const MOST_PROMPTS = 32;
 
@@ -36,10 +37,15 @@ export const completionSchema = z.object({
   max_tokens: optional(z.int().min(0)).describe("Most tokens of an answer; 0 with `echo` scores the prompt."),
   echo: optional(z.boolean()).describe("Begin each answer with its prompt."),
   logprobs: optional(z.int().min(0).max(5)).describe("Log-probabilities of this many tokens in each place."),
-  best_of: optional(z.int().min(0).max(20)).describe("Only as large as `n`."),
+  best_of: optional(z.int().min(0).max(20)).describe(
+    "Draw so many answers and send the `n` whose tokens are likeliest on average; not with `stream`.",
+  ),
 });
 
 export type CompletionBody = output<typeof completionSchema>;
+
+/** How many answers are drawn for each prompt; all but `n` of them are dropped. */
+export const drawnChoices = ({ n, best_of }: CompletionBody): number => best_of || (n ?? 1);
 
 /** One prompt of a request, and where it stands in it. */
 export interface CompletionPrompt {
@@ -54,8 +60,13 @@ export function checkCompletion(body: CompletionBody, { instruct }: ResolvedRout
   const refuse = (param: string, message: string): never => {
     throw new GatewayError("unsupported_parameter", message, { param });
   };
-  if (body.best_of && body.best_of !== (body.n ?? 1)) {
-    refuse("best_of", "'best_of' is only supported when it equals 'n'.");
+  const invalid = (param: string, message: string): never => {
+    throw new GatewayError("invalid_value", message, { param });
+  };
+  const drawn = drawnChoices(body);
+  if (drawn < (body.n ?? 1)) invalid("best_of", "'best_of' must not be less than 'n'.");
+  if (drawn > (body.n ?? 1) && body.stream) {
+    invalid("best_of", "'best_of' cannot be streamed: which answers are the best is known at the end.");
   }
   if (!instruct) return;
   if (body.echo && body.logprobs !== undefined) {
@@ -91,8 +102,7 @@ const rawDefaults: GenerationDefaults = {
 export function completionGeneration(
   body: CompletionBody,
   { content, param }: CompletionPrompt,
-  { route, instruct }: ResolvedRoute,
-  model: Model,
+  { route, instruct, tenant, model }: ResolvedRoute & Omit<SchedulingParts, "prompt">,
 ): GenerationRequest {
   const asInstruction = (text: string): Prompt =>
     route.template.render([{ role: "user", content: text }], { multiTurn: route.multiTurn, documents: [] });
@@ -104,15 +114,16 @@ export function completionGeneration(
   const tokens = tokenize(model, prompt, param);
   const defaults = instruct ? route.defaults : rawDefaults;
   const logprobs = body.logprobs ?? null;
+  const chooses = drawnChoices(body) > (body.n ?? 1);
   return {
     prompt: tokens,
-    choices: body.n ?? 1,
+    choices: drawnChoices(body),
     maxTokens: answerLimit(model, tokens.length, body.max_tokens ?? defaults.maxTokens, param),
     sampling: samplingOf(body, defaults, model),
     stopTokens: stopTokens(model, prompt.end),
     stopStrings: stopStrings(body),
-    logprobs,
-    ...ORDINARY,
+    logprobs: chooses ? (logprobs ?? 0) : logprobs,
+    ...schedulingOf(body.priority, { route, tenant, model, prompt: tokens }),
     promptLogprobs: body.echo ? logprobs : null,
   };
 }

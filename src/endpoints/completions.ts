@@ -4,6 +4,7 @@ import {
   completionGeneration,
   completionPrompts,
   completionSchema,
+  drawnChoices,
 } from "./completion-request.ts";
 import { type CompletionResponseOptions, completion, completionChunks } from "./completion-response.ts";
 import { definePost } from "./define-endpoint.ts";
@@ -19,7 +20,7 @@ export const completions = definePost({
   rules: completionRules,
   response: completionResponse,
   async handle(request, context) {
-    const { body } = request;
+    const { body, tenant } = request;
     const resolved = context.services.resolve(body.model);
     checkCompletion(body, resolved);
     const { route, instruct } = resolved;
@@ -34,13 +35,14 @@ export const completions = definePost({
         if (body.echo && typeof prompt.content !== "string") {
           spelled.set(index, model.detokenize(prompt.content, { control: true }));
         }
-        return completionGeneration(body, prompt, resolved, model);
+        return completionGeneration(body, prompt, { ...resolved, tenant, model });
       }, signal);
       return instruct && route.template.strip ? stripped(events) : events;
     });
     const options: CompletionResponseOptions = {
       prompts: prompts.length,
       choices: body.n ?? 1,
+      drawn: drawnChoices(body),
       logprobs: body.logprobs !== undefined,
       includeUsage: body.stream_options?.include_usage ?? false,
       head: served.head("cmpl-"),

@@ -1,15 +1,21 @@
 import { ZodObject, type ZodType } from "zod";
 import { GatewayError } from "../errors.ts";
-import type { Endpoint, EndpointReply, GetDefinition, PostDefinition } from "./endpoint.ts";
+import type { BodilessDefinition, Endpoint, EndpointReply, PostDefinition } from "./endpoint.ts";
 import { ignoredNames, refuseUnsupported } from "./parameter-rules.ts";
 import { requestError } from "./request-error.ts";
 
 /** Names the body's unknown fields, which had no effect. */
 export const IGNORED_HEADER = "x-ignored-parameters";
 
-export const defineGet = (definition: GetDefinition): Endpoint => ({
+export const defineGet = (definition: BodilessDefinition): Endpoint => bodiless("get", definition);
+
+/** A POST whose path says everything; a body is not read. */
+export const defineAction = (definition: BodilessDefinition): Endpoint => bodiless("post", definition);
+
+const bodiless = (method: "get" | "post", definition: BodilessDefinition): Endpoint => ({
+  admin: false,
   ...definition,
-  method: "get",
+  method,
   body: null,
   streams: false,
 });
@@ -25,6 +31,7 @@ export function definePost<Body extends ZodType>(definition: PostDefinition<Body
     body: schema,
     response,
     streams: true,
+    admin: false,
     async handle(request, context) {
       const { body } = request;
       if (typeof body !== "object" || body === null || Array.isArray(body)) {

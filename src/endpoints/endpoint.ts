@@ -11,6 +11,8 @@ export interface EndpointRequest<Body> {
   /** Aborted when the client goes away or the server stops. */
   readonly signal: AbortSignal;
   readonly requestId: string;
+  /** Whose request it is, by the key that it shows; "" without one. */
+  readonly tenant: string;
   readonly log: Log;
   /** Adds fields to the request's one log line: model, tokens, times, finish reason; never a prompt. */
   record(fields: Readonly<Record<string, string | number | boolean | null>>): void;
@@ -54,12 +56,15 @@ export interface PostDefinition<Body extends ZodType> {
   handle(request: EndpointRequest<output<Body>>, context: EndpointContext): Promise<EndpointReply>;
 }
 
-export interface GetDefinition {
+/** An endpoint without a body. */
+export interface BodilessDefinition {
   /** OpenAPI form: `/v1/models/{model}`. */
   readonly path: string;
   readonly summary: string;
   /** JSON schema of the 200 body, for OpenAPI. */
   readonly response: object;
+  /** For operators only. */
+  readonly admin?: true;
   handle(request: EndpointRequest<unknown>, context: EndpointContext): Promise<EndpointReply>;
 }
 
@@ -68,10 +73,12 @@ export interface Endpoint {
   readonly method: "get" | "post";
   readonly path: string;
   readonly summary: string;
-  /** Schema of the JSON body; null for GET. */
+  /** Schema of the JSON body; null where there is none. */
   readonly body: ZodType | null;
   readonly response: object;
   /** The 200 answer may also be an event stream. */
   readonly streams: boolean;
+  /** For operators only: the HTTP room lets nobody else in. */
+  readonly admin: boolean;
   handle(request: EndpointRequest<unknown>, context: EndpointContext): Promise<EndpointReply>;
 }

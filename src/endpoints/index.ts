@@ -1,3 +1,4 @@
+import { listAdminModels, loadModel, retrieveAdminModel, unloadModel } from "./admin-models.ts";
 import { chatCompletions } from "./chat-completions.ts";
 import { completions } from "./completions.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -12,6 +13,10 @@ const described: readonly Endpoint[] = [
   retrieveModel,
   health,
   readiness,
+  loadModel,
+  unloadModel,
+  listAdminModels,
+  retrieveAdminModel,
 ];
 
 /** Every endpoint. A new one is a file and a line above; its route, validation and OpenAPI part follow. */

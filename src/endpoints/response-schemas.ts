@@ -83,6 +83,32 @@ export const modelResponse = object({
 
 export const modelListResponse = object({ object: { const: "list" }, data: list(modelResponse) });
 
+export const adminModelResponse = object({
+  id: string,
+  object: { const: "admin.model" },
+  placements: list(
+    object({
+      id: string,
+      driver: string,
+      state: {
+        enum: ["unloaded", "loading", "ready", "restarting", "unavailable", "unloading", "failed"],
+      },
+      progress: nullable({ type: "number" }),
+      precision: nullable(string),
+      context_length: nullable(integer),
+      memory_bytes: nullable(integer),
+      slots: nullable(object({ total: integer, busy: integer })),
+      queued_requests: integer,
+      restarts: integer,
+    }),
+  ),
+});
+
+export const adminModelListResponse = object({
+  object: { const: "list" },
+  data: list(adminModelResponse),
+});
+
 export const statusResponse = object({ status: string });
 
 export const errorSchema = object({

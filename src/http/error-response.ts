@@ -7,6 +7,8 @@ interface Meaning {
   readonly retryAfter?: number;
   /** Sent as `x-should-retry: false`: official clients would try again otherwise, to no avail. */
   readonly permanent?: true;
+  /** Sent as `WWW-Authenticate: Bearer`. */
+  readonly challenge?: true;
   /** The connection cannot be used again. */
   readonly close?: true;
 }
@@ -32,6 +34,8 @@ const MEANINGS: Readonly<Record<ErrorCode, Meaning>> = {
   context_length_exceeded: invalid(400),
   bad_request: invalid(400, { close: true }),
   host_not_allowed: { status: 403, type: "permission_error" },
+  invalid_api_key: invalid(401, { challenge: true }),
+  admin_not_allowed: { status: 403, type: "permission_error" },
   model_not_found: invalid(404),
   unknown_url: invalid(404),
   method_not_allowed: invalid(405),
@@ -70,7 +74,7 @@ export interface ErrorResponse {
 
 /** OpenAI's error shape, whatever went wrong. */
 export function errorResponse(error: GatewayError): ErrorResponse {
-  const { status, type, permanent, close = false, retryAfter } = MEANINGS[error.code];
+  const { status, type, permanent, challenge, close = false, retryAfter } = MEANINGS[error.code];
   const { message, param, code } = error;
   const seconds = error.retryAfter ?? retryAfter;
   const headers: Record<string, string> = {};
@@ -79,6 +83,7 @@ export function errorResponse(error: GatewayError): ErrorResponse {
     headers["retry-after-ms"] = String(seconds * 1000);
   }
   if (permanent || (status >= 500 && seconds === undefined)) headers["x-should-retry"] = "false";
+  if (challenge) headers["www-authenticate"] = "Bearer";
   if (close) headers["connection"] = "close";
   return { status, headers, body: { error: { message, type, param, code } }, close };
 }

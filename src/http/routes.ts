@@ -1,6 +1,7 @@
 import type { Application, RequestHandler } from "express";
 import type { Endpoint, EndpointContext } from "../endpoints/endpoint.ts";
 import { GatewayError } from "../errors.ts";
+import { requireAdmin, tenantOf } from "./caller.ts";
 import { clientError } from "./error-response.ts";
 import type { Exchange } from "./exchange.ts";
 import { readJson } from "./read-body.ts";
@@ -37,12 +38,14 @@ function answerWith(endpoint: Endpoint, context: EndpointContext, settings: Http
     const { exchange } = response.locals;
     const work = async (): Promise<void> => {
       try {
+        if (endpoint.admin) requireAdmin(request, settings.adminKey);
         const reply = await endpoint.handle(
           {
             params: joined(request.params),
             body: endpoint.body === null ? undefined : await readJson(request, settings),
             signal: exchange.signal,
             requestId: exchange.id,
+            tenant: tenantOf(request),
             log: exchange.log,
             record: (fields) => exchange.record(fields),
           },

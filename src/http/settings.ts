@@ -1,5 +1,7 @@
 /** Limits of the HTTP room; each has a default and can be overridden by the composition root. */
 export interface HttpSettings {
+  /** Key for the /admin endpoints; without one they answer to this machine only. */
+  readonly adminKey: string | undefined;
   /** Most bytes of a request body. */
   readonly bodyBytes: number;
   /** Deepest nesting of a JSON body. */
@@ -25,6 +27,7 @@ export interface HttpSettings {
 }
 
 export const defaultHttpSettings: HttpSettings = {
+  adminKey: undefined,
   bodyBytes: 1024 * 1024,
   jsonDepth: 64,
   uriBytes: 4096,

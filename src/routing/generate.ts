@@ -81,7 +81,8 @@ async function leaseOf(
   }
 }
 
-const loadFailed = (route: Route, options: { cause: unknown; retryAfter?: number }) =>
+/** For clients: what a driver says of files and processes is for the log only. */
+export const loadFailed = (route: Route, options: { cause: unknown; retryAfter?: number }) =>
   new GatewayError(
     "model_load_failed",
     `The model '${route.name}' could not be loaded; the server's log says why.`,

@@ -28,7 +28,16 @@ export interface PoolParts {
   monotonic(): number;
   /** Calls back once after a time in milliseconds; returns what cancels it. */
   after(ms: number, callback: () => void): () => void;
+  /** Milliseconds that running answers have when their model is unloaded. */
+  readonly graceMs: number;
 }
+
+/** Where a placement's model stands. */
+export type PlacementState =
+  | { readonly state: "unloaded" | "unloading" }
+  | { readonly state: "loading"; readonly progress: number }
+  | { readonly state: "failed"; readonly failedAt: number }
+  | { readonly state: "loaded"; readonly model: Model };
 
 /** A placement's model from its first use until it is unloaded. */
 interface Entry {
@@ -37,6 +46,11 @@ interface Entry {
   loaded: Model | undefined;
   leases: number;
   cancelUnload: (() => void) | undefined;
+  readonly cancelLoad: AbortController;
+  /** 0 to 1, as far as the driver tells. */
+  progress: number;
+  /** Called when the last lease is released, once the model is being unloaded. */
+  whenIdle: (() => void) | undefined;
 }
 
 interface Failure {
@@ -76,6 +90,7 @@ export class Pool {
       if (!held) return;
       held = false;
       entry.leases -= 1;
+      if (entry.leases === 0) entry.whenIdle?.();
       this.#unloadWhenIdle(route, placement, entry);
     };
     try {
@@ -101,6 +116,26 @@ export class Pool {
     return this.#failures.get(placement.id);
   }
 
+  state(placement: Placement): PlacementState {
+    const entry = this.#entries.get(placement.id);
+    if (entry?.loaded !== undefined) return { state: "loaded", model: entry.loaded };
+    if (this.#unloading.has(placement.id)) return { state: "unloading" };
+    if (entry !== undefined) return { state: "loading", progress: entry.progress };
+    const failure = this.#failures.get(placement.id);
+    return failure === undefined ? { state: "unloaded" } : { state: "failed", failedAt: failure.at };
+  }
+
+  /**
+   * Unloads the placement's model: nobody new gets it, running answers have the grace period to finish, a load that is
+   * under way is given up. Resolves once its memory is free. A request that comes meanwhile waits and loads it again.
+   */
+  async unload(route: Route, placement: Placement): Promise<void> {
+    const entry = this.#entries.get(placement.id);
+    if (entry !== undefined) this.#unload(route, placement, entry, "asked for");
+    this.#failures.delete(placement.id);
+    await this.#unloading.get(placement.id);
+  }
+
   /** Ends loads and running requests and frees every model; a second call is harmless. */
   async close(): Promise<void> {
     this.#closing.abort(new GatewayError("shutting_down", "The server is shutting down."));
@@ -113,21 +148,30 @@ export class Pool {
   }
 
   #startLoading(route: Route, placement: Placement): Entry {
+    const cancelLoad = new AbortController();
+    const signal = AbortSignal.any([this.#closing.signal, cancelLoad.signal]);
     const entry: Entry = {
-      model: this.#load(route, placement),
+      model: this.#load(route, placement, signal, (fraction) => {
+        entry.progress = fraction;
+      }),
       loaded: undefined,
       leases: 0,
       cancelUnload: undefined,
+      cancelLoad,
+      progress: 0,
+      whenIdle: undefined,
     };
     this.#entries.set(placement.id, entry);
     entry.model.then(
       (model) => {
+        if (this.#entries.get(placement.id) !== entry) return;
         entry.loaded = model;
         this.#failures.delete(placement.id);
         this.#unloadWhenIdle(route, placement, entry);
       },
       (error: unknown) => {
-        if (this.#entries.get(placement.id) === entry) this.#entries.delete(placement.id);
+        if (this.#entries.get(placement.id) !== entry) return;
+        this.#entries.delete(placement.id);
         if (!this.#closing.signal.aborted) {
           this.#failures.set(placement.id, { at: this.#parts.monotonic(), error });
         }
@@ -136,14 +180,23 @@ export class Pool {
     return entry;
   }
 
-  async #load(route: Route, placement: Placement): Promise<Model> {
+  async #load(
+    route: Route,
+    placement: Placement,
+    signal: AbortSignal,
+    onFraction: (fraction: number) => void,
+  ): Promise<Model> {
     const { log, monotonic } = this.#parts;
-    const { signal } = this.#closing;
+    // Its memory has to be free first.
     await this.#unloading.get(placement.id);
+    signal.throwIfAborted();
     const started = monotonic();
     const display = this.#parts.showLoad(route);
     try {
-      const context = this.#parts.context(route, (progress) => display.update(progress));
+      const context = this.#parts.context(route, (progress) => {
+        onFraction(progress.fraction);
+        display.update(progress);
+      });
       const fields = { model: route.name, placement: placement.id, driver: placement.driver.driver };
       log.info(fields, "loading");
       checkTemplate(route, await placement.driver.inspect(context));
@@ -159,21 +212,51 @@ export class Pool {
   #unloadWhenIdle(route: Route, placement: Placement, entry: Entry): void {
     const { loaded } = entry;
     if (loaded === undefined || entry.leases > 0 || route.ttl === 0 || this.#closing.signal.aborted) return;
+    if (this.#entries.get(placement.id) !== entry) return;
     entry.cancelUnload?.();
     entry.cancelUnload = this.#parts.after(route.ttl * 1000, () => {
-      this.#entries.delete(placement.id);
-      this.#parts.log.info({ model: route.name, placement: placement.id }, "unloading: idle");
-      const unloaded = loaded
-        .close()
-        .catch((error: unknown) =>
-          this.#parts.log.error(
-            { model: route.name, placement: placement.id, err: error },
-            "unloading failed",
-          ),
-        )
-        .finally(() => this.#unloading.delete(placement.id));
-      this.#unloading.set(placement.id, unloaded);
+      this.#unload(route, placement, entry, "idle");
     });
+  }
+
+  #unload(route: Route, { id }: Placement, entry: Entry, reason: string): void {
+    const { log } = this.#parts;
+    const fields = { model: route.name, placement: id };
+    this.#entries.delete(id);
+    entry.cancelUnload?.();
+    log.info({ ...fields, reason }, "unloading");
+    entry.cancelLoad.abort(
+      new GatewayError("engine_unavailable", "The model is being unloaded. Try again.", { retryAfter: 1 }),
+    );
+    const before = this.#unloading.get(id);
+    const unloaded: Promise<void> = this.#free(entry)
+      .catch((error: unknown) => log.error({ ...fields, err: error }, "unloading failed"))
+      .then(() => before)
+      .finally(() => {
+        if (this.#unloading.get(id) === unloaded) this.#unloading.delete(id);
+      });
+    this.#unloading.set(id, unloaded);
+  }
+
+  async #free(entry: Entry): Promise<void> {
+    const model = entry.loaded ?? (await entry.model.catch(() => undefined));
+    if (model === undefined) return;
+    if (entry.leases > 0) await this.#idle(entry);
+    await model.close();
+  }
+
+  /** Resolves once nobody uses the model, or the grace period is over, or the pool is closed. */
+  async #idle(entry: Entry): Promise<void> {
+    const { signal } = this.#closing;
+    if (signal.aborted) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const closing = () => resolve();
+    signal.addEventListener("abort", closing);
+    const cancel = this.#parts.after(this.#parts.graceMs, resolve);
+    entry.whenIdle = resolve;
+    await promise;
+    signal.removeEventListener("abort", closing);
+    cancel();
   }
 }
 

@@ -1,4 +1,4 @@
-import type { BoundDriver, Model } from "../core/driver.ts";
+import type { BoundDriver, Model, ModelStatus } from "../core/driver.ts";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
 import type { GenerationDefaults, MultiTurn, PromptTemplate } from "../core/template.ts";
 
@@ -22,6 +22,8 @@ export interface Route {
   /** The template's, overridden by the config's `parameters`. */
   readonly defaults: GenerationDefaults;
   readonly maxModelLen: number | undefined;
+  /** Seconds after which an answer ends where it stands; 0: never. */
+  readonly requestTimeout: number;
   readonly preload: boolean;
   /** Seconds without a request after which the model is unloaded; 0: never. */
   readonly ttl: number;
@@ -50,6 +52,17 @@ export interface Readiness {
   readonly problems: Readonly<Record<string, string>>;
 }
 
+/** Where one placement of a model stands. */
+export interface PlacementStatus {
+  readonly id: string;
+  readonly driver: string;
+  readonly state: "unloaded" | "loading" | ModelStatus["state"] | "unloading" | "failed";
+  /** 0 to 1, while it loads. */
+  readonly progress: number | null;
+  /** Null while no model is loaded. */
+  readonly loaded: (Omit<ModelStatus, "state"> & Pick<Model, "slots" | "precision" | "contextLength">) | null;
+}
+
 /** What endpoints may ask of the rest of the gateway. */
 export interface Services {
   routes(): readonly Route[];
@@ -64,4 +77,9 @@ export interface Services {
     signal: AbortSignal,
   ): AsyncGenerator<GenerationEvent, void, undefined>;
   ready(signal: AbortSignal): Promise<Readiness>;
+  placements(route: Route): readonly PlacementStatus[];
+  /** Loads the model unless it is loaded: the first placement that can be. Throws GatewayError. */
+  load(route: Route, signal: AbortSignal): Promise<void>;
+  /** Unloads every placement once its running answers have ended, within the grace period. */
+  unload(route: Route): Promise<void>;
 }

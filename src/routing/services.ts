@@ -1,9 +1,9 @@
 import type { LoadContext, Model } from "../core/driver.ts";
 import type { Log } from "../core/log.ts";
 import { GatewayError } from "../errors.ts";
-import { generate } from "./generate.ts";
+import { generate, loadFailed } from "./generate.ts";
 import type { Pool } from "./pool.ts";
-import type { Readiness, Route, RouteFacts, Services } from "./route.ts";
+import type { Placement, PlacementStatus, Readiness, Route, RouteFacts, Services } from "./route.ts";
 import type { Router } from "./router.ts";
 
 export interface ServiceParts {
@@ -51,6 +51,11 @@ export function createServices({
       );
       return { ready: Object.keys(problems).length === 0, problems } satisfies Readiness;
     },
+    placements: (route) => route.placements.map((placement) => placementStatus(placement, pool)),
+    load: (route, signal) => loadForClient(route, pool, log, signal),
+    async unload(route) {
+      await Promise.all(route.placements.map((placement) => pool.unload(route, placement)));
+    },
     async preload(signal) {
       for (const route of waiting) {
         await loadOne(route, pool, log, signal);
@@ -75,6 +80,32 @@ async function loadOne(route: Route, pool: Pool, log: Log, signal: AbortSignal):
       log.warn({ model: route.name, placement: placement.id, err: error }, "trying the next placement");
     }
   }
+}
+
+async function loadForClient(route: Route, pool: Pool, log: Log, signal: AbortSignal): Promise<void> {
+  try {
+    await loadOne(route, pool, log, signal);
+  } catch (error) {
+    if (signal.aborted || error instanceof GatewayError) throw error;
+    log.error({ model: route.name, err: error }, "the model could not be loaded");
+    throw loadFailed(route, { cause: error });
+  }
+}
+
+function placementStatus(placement: Placement, pool: Pool): PlacementStatus {
+  const { id, driver } = placement;
+  const now = pool.state(placement);
+  const progress = now.state === "loading" ? now.progress : null;
+  if (now.state !== "loaded") return { id, driver: driver.driver, state: now.state, progress, loaded: null };
+  const { slots, precision, contextLength } = now.model;
+  const { state, ...status } = now.model.status();
+  return {
+    id,
+    driver: driver.driver,
+    state,
+    progress,
+    loaded: { slots, precision, contextLength, ...status },
+  };
 }
 
 async function problemOf(

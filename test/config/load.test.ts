@@ -38,13 +38,14 @@ test("a minimal file gets the documented defaults", () => {
     port: 8000,
     log_level: "info",
     shutdown_grace: 30,
-    stall_timeout: 30,
+    client_stall_timeout: 30,
     models: {
       tiny: {
         aliases: [],
         multi_turn: "stacked",
         truncate_history: false,
         parameters: {},
+        request_timeout: 600,
         preload: false,
         ttl: 0,
         placements: [{ driver: "llama-cpp", model: "./tiny", parallel: 4 }],

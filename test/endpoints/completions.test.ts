@@ -156,6 +156,20 @@ test("one prompt that fails ends the others", async () => {
   expect(services.running).toBe(0);
 });
 
+test("best_of draws more answers than it sends, the likeliest first, and counts them all", async () => {
+  const { client, services } = await runningServer({
+    answer: (choice) => ["a", "bb", "ccc", "dddd"][choice] ?? "",
+    logprob: (choice) => [-4, -1, -3, -2][choice] ?? 0,
+  });
+  const answer = await client.completions.create({ model, prompt: "x", n: 2, best_of: 4, max_tokens: 20 });
+  expect(services.requests[0]).toMatchObject({ choices: 4, logprobs: 0 });
+  expect(answer.choices.map(({ text, index, logprobs }) => [text, index, logprobs])).toEqual([
+    ["bb", 0, null],
+    ["dddd", 1, null],
+  ]);
+  expect(answer.usage?.completion_tokens).toBe(2 + 3 + 4 + 5);
+});
+
 test.each([
   [{ prompt: undefined }, "missing_required_parameter", "prompt"],
   [{ prompt: "" }, "invalid_value", "prompt"],
@@ -166,7 +180,8 @@ test.each([
   [{ prompt: Array.from({ length: 33 }, () => "a") }, "invalid_value", "prompt"],
   [{ logprobs: 6 }, "invalid_value", "logprobs"],
   [{ max_tokens: -1 }, "invalid_value", "max_tokens"],
-  [{ best_of: 3 }, "unsupported_parameter", "best_of"],
+  [{ best_of: 3, stream: true }, "invalid_value", "best_of"],
+  [{ best_of: 2, n: 3 }, "invalid_value", "best_of"],
   [{ suffix: "end" }, "unsupported_parameter", "suffix"],
   [{ model: "dolly-v2-3b-instruct", prompt: [1, 2] }, "unsupported_parameter", "prompt"],
   [{ model: "dolly-v2-3b-instruct", echo: true, logprobs: 1 }, "unsupported_parameter", "echo"],

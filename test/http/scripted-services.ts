@@ -9,7 +9,7 @@ import type {
 import type { PromptPart } from "../../src/core/prompt.ts";
 import { TextStream } from "../../src/core/text-stream.ts";
 import { GatewayError } from "../../src/errors.ts";
-import type { Readiness, ResolvedRoute, Route, Services } from "../../src/routing/route.ts";
+import type { PlacementStatus, Readiness, ResolvedRoute, Route, Services } from "../../src/routing/route.ts";
 import { dollyV2 } from "../../src/templates/dolly.ts";
 import { plain } from "../../src/templates/plain.ts";
 
@@ -21,6 +21,8 @@ const VOCABULARY = 256 + CONTROLS.length;
 export interface Script {
   /** What each choice answers, before the model's end. */
   answer?: (choice: number) => string;
+  /** Log-probability of each token of a choice. */
+  logprob?: (choice: number) => number;
   /** Awaited before the token at each place; may throw. */
   before?: (place: number, signal: AbortSignal) => Promise<unknown> | undefined;
   /** Called before the first event; may throw. */
@@ -32,6 +34,8 @@ export interface Script {
 export class ScriptedServices implements Services {
   readonly script: Script;
   readonly requests: GenerationRequest[] = [];
+  /** What operators asked for. */
+  readonly operations: string[] = [];
   running = 0;
   /** Tokens computed so far. */
   generated = 0;
@@ -40,7 +44,7 @@ export class ScriptedServices implements Services {
   constructor(script: Script = {}, route: Partial<Route> = {}) {
     this.script = script;
     const common = { multiTurn: "stacked", truncateHistory: false, maxModelLen: undefined } as const;
-    const rest = { ...common, preload: true, ttl: 0, placements: [] };
+    const rest = { ...common, requestTimeout: 600, preload: true, ttl: 0, placements: [] };
     this.#routes = [
       {
         name: "dolly-v2-3b",
@@ -79,6 +83,27 @@ export class ScriptedServices implements Services {
 
   async facts(route: Route) {
     return route.template === plain ? null : { driver: "scripted", precision: "f16", contextLength: 512 };
+  }
+
+  placements(): readonly PlacementStatus[] {
+    const loaded = {
+      slots: 4,
+      precision: "f16",
+      contextLength: 512,
+      busySlots: 1,
+      waiting: 2,
+      memoryBytes: 3,
+      restarts: 0,
+    };
+    return [{ id: "dolly/0", driver: "fake", state: "ready", progress: null, loaded }];
+  }
+
+  async load(route: Route) {
+    this.operations.push(`load ${route.name}`);
+  }
+
+  async unload(route: Route) {
+    this.operations.push(`unload ${route.name}`);
   }
 
   async ready() {
@@ -120,7 +145,11 @@ export class ScriptedServices implements Services {
         const ended = full || id === undefined || request.stopTokens.includes(id);
         if (!full && id !== undefined) {
           this.generated += 1;
-          yield { type: "token", index, ...stream.push(generated(id, request.logprobs)) } as const;
+          yield {
+            type: "token",
+            index,
+            ...stream.push(generated(id, request.logprobs, this.script.logprob?.(index))),
+          } as const;
         }
         if (!ended && !stream.stopped) continue;
         answer.open = false;
@@ -185,8 +214,8 @@ const alternatives = (id: number, count: number) =>
     logprob: Math.log(0.5 ** (rank + 1)),
   }));
 
-const generated = (id: number, logprobs: number | null): GeneratedToken =>
-  logprobs === null ? token(id) : { ...token(id), logprob: Math.log(0.5), top: alternatives(id, logprobs) };
+const generated = (id: number, logprobs: number | null, logprob = Math.log(0.5)): GeneratedToken =>
+  logprobs === null ? token(id) : { ...token(id), logprob, top: alternatives(id, logprobs) };
 
 function start({ prompt, promptLogprobs }: GenerationRequest): GenerationEvent {
   const head = { type: "start", promptTokens: prompt.length, cachedTokens: 0, queuedMs: 3 } as const;

@@ -118,6 +118,7 @@ export function testRoute(drivers: readonly BoundDriver[], parts: Partial<Route>
     truncateHistory: false,
     defaults: template.defaults,
     maxModelLen: undefined,
+    requestTimeout: 0,
     preload: false,
     ttl: 0,
     placements,
@@ -178,6 +179,9 @@ export interface PoolFixture {
   readonly log: Log & { lines: LogLine[] };
 }
 
+/** How long running answers have when their model is unloaded. */
+export const GRACE_MS = 5000;
+
 export function testPool(): PoolFixture {
   const clock = new Clock();
   const log = recordingLog();
@@ -187,6 +191,7 @@ export function testPool(): PoolFixture {
     showLoad: () => ({ update: () => undefined, end: () => undefined }),
     monotonic: clock.monotonic,
     after: clock.after,
+    graceMs: GRACE_MS,
   });
   return { pool, clock, log };
 }
