@@ -1,5 +1,6 @@
 import type { FinishReason, GenerationRequest, Token } from "../../src/core/generation.ts";
 import { type TextFragment, TextStream } from "../../src/core/text-stream.ts";
+import type { RowKernel } from "./kernel/row-kernel.ts";
 import { type Scores, score } from "./logprobs.ts";
 import type { WireEvent, WirePromptToken, WireToken } from "./protocol.ts";
 import type { Random } from "./random.ts";
@@ -15,6 +16,7 @@ interface DrawnToken extends Token {
 export interface SequenceParts {
   readonly vocabulary: Vocabulary;
   readonly sampler: Sampler;
+  readonly kernel: RowKernel;
   readonly random: Random;
   /** Most tokens of prompt and answer together. */
   readonly contextLength: number;
@@ -65,7 +67,8 @@ export class Sequence {
   /** Scores the prompt token that follows position `position`, whose row this is. */
   scorePrompt(position: number, row: Float32Array): void {
     const id = this.#request.prompt[position + 1];
-    if (id !== undefined) this.scores[position + 1] = score(row, id, this.#request.promptLogprobs ?? 0);
+    if (id === undefined) return;
+    this.scores[position + 1] = score(this.#parts.kernel, row, id, this.#request.promptLogprobs ?? 0);
   }
 
   /** The scored prompt, complete once it is computed; undefined where it was not asked for. */
@@ -83,9 +86,9 @@ export class Sequence {
   draw(row: Float32Array): WireEvent[] {
     const { maxTokens, sampling, stopTokens, logprobs } = this.#request;
     if (maxTokens === 0) return this.end("length");
-    const { sampler, random, vocabulary, contextLength } = this.#parts;
+    const { sampler, kernel, random, vocabulary, contextLength } = this.#parts;
     const id = sampler.sample(row, sampling, this.#counts, () => random.next());
-    const scores = logprobs === null ? undefined : score(row, id, logprobs);
+    const scores = logprobs === null ? undefined : score(kernel, row, id, logprobs);
     this.tokens.push(id);
     this.#drawn += 1;
     this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);

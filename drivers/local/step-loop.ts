@@ -1,9 +1,10 @@
 import type { GenerationRequest } from "../../src/core/generation.ts";
 import { type Engine, type SlotInput, StepInterrupted, type StepOutput } from "./engine.ts";
+import { BadLogits, RowKernel } from "./kernel/row-kernel.ts";
 import { Pace } from "./pace.ts";
 import type { RoomLimits, StepReport, WireError, WireEvent } from "./protocol.ts";
 import { Random } from "./random.ts";
-import { BadLogits, Sampler } from "./sampler.ts";
+import { Sampler } from "./sampler.ts";
 import { Sequence } from "./sequence.ts";
 import { type Awaited, Slots } from "./slots.ts";
 import { planStep } from "./step-plan.ts";
@@ -62,6 +63,7 @@ const SCORED_TOKENS = 128;
  */
 export class StepLoop {
   readonly #parts: StepLoopParts;
+  readonly #kernel: RowKernel;
   readonly #sampler: Sampler;
   readonly #slots: Slots;
   readonly #pace: Pace;
@@ -84,7 +86,8 @@ export class StepLoop {
   constructor(parts: StepLoopParts) {
     const { limits, engine } = parts;
     this.#parts = parts;
-    this.#sampler = new Sampler(engine.info.vocabularySize);
+    this.#kernel = new RowKernel(engine.info.vocabularySize);
+    this.#sampler = new Sampler(this.#kernel);
     this.#slots = new Slots(engine, limits.sharePrefixCache);
     this.#pace = new Pace(engine.info.batchTokens);
     this.#queue = new WaitingQueue((job) => {
@@ -190,6 +193,7 @@ export class StepLoop {
     const sequence = new Sequence(request, choice, {
       vocabulary,
       sampler: this.#sampler,
+      kernel: this.#kernel,
       random: new Random(job.seed, choice),
       contextLength: engine.info.contextLength,
       computed: taken.computed,
