@@ -59,7 +59,8 @@ export class EngineChild {
   readonly #child: ChildProcess;
   readonly #streams = new Map<number, Stream>();
   readonly #watchdog: Watchdog;
-  readonly #pings = new Map<number, PromiseWithResolvers<void>>();
+  /** A sign of life that the engine owes. */
+  #pong: PromiseWithResolvers<void> | undefined;
   readonly #stderr: string[] = [];
   #nextId = 1;
   #ended = false;
@@ -136,7 +137,11 @@ export class EngineChild {
   /** Ends a request; harmless for one that has ended. */
   release(id: number, finished: boolean): void {
     this.#streams.delete(id);
-    if (!finished && !this.#ended) this.#send({ type: "cancel", id });
+    if (!finished && !this.#ended) {
+      this.#send({ type: "cancel", id });
+      // Clients that lose patience with an engine that hangs must not keep it from being noticed.
+      void this.#signOfLife();
+    }
     this.#idleIfDone();
   }
 
@@ -144,17 +149,7 @@ export class EngineChild {
   async ping(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#ended) throw lost();
-    const id = this.#nextId++;
-    const answer = Promise.withResolvers<void>();
-    this.#pings.set(id, answer);
-    this.#watchdog.busy();
-    this.#send({ type: "ping", id });
-    try {
-      await unlessAborted(answer.promise, signal);
-    } finally {
-      this.#pings.delete(id);
-      this.#idleIfDone();
-    }
+    await unlessAborted(this.#signOfLife(), signal);
   }
 
   /** Ends the process and waits for its end. It holds nothing that would want an orderly goodbye. */
@@ -193,7 +188,9 @@ export class EngineChild {
   #receive(message: Extract<FromEngine, { type: "events" | "pong" }>): void {
     this.#watchdog.progress();
     if (message.type === "pong") {
-      this.#pings.get(message.id)?.resolve();
+      this.#pong?.resolve();
+      this.#pong = undefined;
+      this.#idleIfDone();
       return;
     }
     const { busy, waiting, memoryBytes } = message;
@@ -207,8 +204,20 @@ export class EngineChild {
     }
   }
 
+  /** Asks for a sign of life, unless one is due already. */
+  #signOfLife(): Promise<void> {
+    if (this.#pong === undefined) {
+      this.#pong = Promise.withResolvers();
+      // Nobody may be waiting for it.
+      this.#pong.promise.catch(() => {});
+      this.#watchdog.busy();
+      this.#send({ type: "ping", id: this.#nextId++ });
+    }
+    return this.#pong.promise;
+  }
+
   #idleIfDone(): void {
-    if (this.#streams.size + this.#pings.size === 0) this.#watchdog.idle();
+    if (this.#streams.size === 0 && this.#pong === undefined) this.#watchdog.idle();
   }
 
   /** A send that fails means that the process is ending, which `exited` tells. */
@@ -239,7 +248,7 @@ export class EngineChild {
     this.casualties = streams.filter(({ running }) => running).map(({ request }) => request);
     for (const { events, told } of streams) events.fail(told ? crashed() : lost());
     this.#streams.clear();
-    for (const answer of this.#pings.values()) answer.reject(lost());
+    this.#pong?.reject(lost());
   }
 }
 

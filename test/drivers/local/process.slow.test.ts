@@ -181,6 +181,16 @@ test("an engine that hangs is ended and replaced", async () => {
   expect((await collect(model, request([1]))).at(-1)).toMatchObject({ type: "finish" });
 });
 
+test("an engine that hangs is noticed although whoever waited for it has left", async () => {
+  const model = await start({}, { stallTimeoutMs: 300 });
+  const abort = new AbortController();
+  const left = collect(model, request([HANG]), abort.signal);
+  await expect.poll(() => model.status().busySlots).toBe(1);
+  abort.abort(new Error("no patience"));
+  await expect(left).rejects.toThrow("no patience");
+  await expect.poll(() => model.status().restarts, { timeout: 10_000 }).toBe(1);
+});
+
 test("a step that fails ends the engine cleanly, and the log says why", async () => {
   const model = await start();
   await expect(collect(model, request([BROKEN]))).rejects.toMatchObject({

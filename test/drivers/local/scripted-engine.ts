@@ -19,7 +19,7 @@ export interface ScriptedOptions {
   readonly vocabularySize: number;
   /** The process is killed when this token is fed, as if from outside. */
   readonly killed?: number;
-  /** The process ends hard, of its own, when this token is fed. */
+  /** The process aborts when this token is fed. */
   readonly poison?: number;
   /** The step never comes to an end when this token is fed. */
   readonly hang?: number;
@@ -68,7 +68,7 @@ export class ScriptedEngine implements Engine {
       if (tokens.length === 0) throw new Error("no tokens");
       for (const [at, token] of tokens.entries()) {
         if (token === killed) process.kill(process.pid, "SIGKILL");
-        if (token === poison) process.exit(70);
+        if (token === poison) process.abort();
         if (token === hang) await new Promise<never>(() => {});
         if (token === broken) throw new Error("scripted: the device is lost");
         if (!Number.isInteger(token) || token < 0 || token >= vocabularySize)
