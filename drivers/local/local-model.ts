@@ -94,6 +94,7 @@ export class LocalModel implements Model {
     this.#validate(request);
     this.#supervisor.admit(request);
     const engine = await unlessAborted(this.#supervisor.engine(), signal);
+    signal.throwIfAborted();
     const { id, events } = engine.generate(request);
     const abort = () => events.fail(signal.reason);
     signal.addEventListener("abort", abort, { once: true });

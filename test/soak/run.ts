@@ -57,6 +57,7 @@ async function main(): Promise<void> {
   const cores = cpus();
   const parts = [
     "# Soak",
+    "What `npm run soak` found: a gateway in a process of its own, the embedded model, real faults. The tests run the same in short.",
     `Seed ${seed}; ${cores.length} × ${cores[0]?.model}; Node ${process.version}; ${new Date().toISOString()}.`,
   ];
   const broken: string[] = [];
