@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rename } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { z } from "zod";
 import { convertToGguf } from "../drivers/llama-cpp/convert.ts";
 import { tokenizerJsonSchema } from "../drivers/local/tokenizer-json.ts";
 import { checkout } from "./server.ts";
@@ -17,13 +18,17 @@ export interface BenchModel {
   /** Such as `synthetic-q8_0`. */
   readonly name: string;
   readonly gguf: string;
-  /** Ids that would end an answer. */
-  readonly endTokens: readonly number[];
+  /** Ids that would end an answer, or that a server might take for more than text. */
+  readonly controlTokens: readonly number[];
   /** Ordinary ids, from which prompts are made: below this, and not the first few, which are control tokens. */
   readonly vocabularySize: number;
+  /** Most tokens of prompt and answer together. */
+  readonly contextLength: number;
 }
 
 const SEED = 20230412;
+
+const configSchema = z.object({ max_position_embeddings: z.int() });
 
 /** A checkpoint converted by this project's own converter, in `folder`; what is there already is kept. */
 export async function benchModel(folder: string, name: ModelName, type: ModelType): Promise<BenchModel> {
@@ -34,7 +39,9 @@ export async function benchModel(folder: string, name: ModelName, type: ModelTyp
     console.error(`converting ${basename(source)} to ${type}`);
     await convertToGguf({ source, type, output: gguf });
   }
-  return { name: `${name}-${type}`, gguf, ...(await tokensOf(source)) };
+  const config = JSON.parse(await readFile(join(source, "config.json"), "utf8"));
+  const contextLength = configSchema.parse(config).max_position_embeddings;
+  return { name: `${name}-${type}`, gguf, contextLength, ...(await tokensOf(source)) };
 }
 
 async function synthetic(folder: string): Promise<string> {
@@ -49,12 +56,11 @@ async function synthetic(folder: string): Promise<string> {
   return checkpoint;
 }
 
-async function tokensOf(checkpoint: string): Promise<Pick<BenchModel, "endTokens" | "vocabularySize">> {
+async function tokensOf(checkpoint: string): Promise<Pick<BenchModel, "controlTokens" | "vocabularySize">> {
   const tokenizer = tokenizerJsonSchema.parse(
     JSON.parse(await readFile(join(checkpoint, "tokenizer.json"), "utf8")),
   );
-  const ends = tokenizer.added_tokens.filter(({ content }) => ["<|endoftext|>", "### End"].includes(content));
   const controls = new Set(tokenizer.added_tokens.map(({ id }) => id));
   const words = Object.values(tokenizer.model.vocab).filter((id) => !controls.has(id));
-  return { endTokens: ends.map(({ id }) => id), vocabularySize: Math.max(...words) + 1 };
+  return { controlTokens: [...controls], vocabularySize: Math.max(...words) + 1 };
 }

@@ -9,9 +9,9 @@ import { parseArgs } from "node:util";
 import { stringify } from "yaml";
 import { END, END_OF_TEXT } from "../drivers/fake/vocabulary.ts";
 import type { ProbeReading } from "./event-loop-probe.ts";
-import type { Figures } from "./measure.ts";
+import type { Figures } from "./measurements.ts";
 import { comparison } from "./report.ts";
-import { checkout, freePort, startServer } from "./server.ts";
+import { checkout, freePort, probe, probeArgs, startServer } from "./server.ts";
 import { StreamClient } from "./stream-client.ts";
 
 const USAGE = `usage: npm run bench:overhead -- [options]
@@ -67,22 +67,17 @@ async function startFake(config: string, clients: number): Promise<FakeGateway> 
   const answers = [{ texts: ["Something, since you ask."] }];
   const placement = { driver: "fake", answers, parallel: clients, context_length: 1 << 16 };
   writeFileSync(config, stringify({ models: { fake: { preload: true, placements: [placement] } } }));
-  const probe = new URL("./event-loop-probe.ts", import.meta.url).href;
   const port = await freePort();
   const command = [join(checkout, "bin", "dolly.js"), "serve", "--config", config, "--port", String(port)];
   const server = await startServer({
     program: process.execPath,
-    args: ["--import", probe, ...command],
+    args: [...probeArgs, ...command],
     ready: /^Ready/,
     messages: true,
   });
   return {
     base: `http://127.0.0.1:${port}`,
-    probe: () =>
-      new Promise((resolve) => {
-        server.process.once("message", (reading: ProbeReading) => resolve(reading));
-        server.process.send("read");
-      }),
+    probe: () => probe(server),
     stop: server.stop,
   };
 }

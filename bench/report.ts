@@ -1,4 +1,4 @@
-import type { Figures } from "./measure.ts";
+import type { Figures } from "./measurements.ts";
 import { pairedRatio, type Spread, spread } from "./statistics.ts";
 
 /** What was measured of one server: its figures of each round, in order. */

@@ -6,38 +6,40 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { computingCores } from "../drivers/llama-cpp/threads.ts";
 import { OperatorError } from "../src/errors.ts";
+import { measureEventLoop } from "./event-loop.ts";
+import { MEASUREMENTS } from "./measurements.ts";
 import { benchModel, MODEL_NAMES, MODEL_TYPES } from "./models.ts";
 import { comparison } from "./report.ts";
 import { checkout } from "./server.ts";
-import { type Measured, measureInTurns, measureStartup, startAll } from "./turns.ts";
+import { measureTransformers } from "./transformers.ts";
+import { type Measured, measureInTurns, measureMemory, measureStartup, startAll } from "./turns.ts";
 
 const USAGE = `usage: npm run bench -- [options]
 
   --work FOLDER    folder of bench/peers/llama-server.sh, where models are kept too
-  --peers LIST     native, packaged or both (default packaged,native)
-  --models LIST    of {${MODEL_NAMES}}-{${MODEL_TYPES}} (default tiny-f16,synthetic-q8_0,synthetic-q4_0)
+  --peers LIST     native, packaged or both (default packaged)
+  --models LIST    of {${MODEL_NAMES}}-{${MODEL_TYPES}} (default tiny-f16,synthetic-q4_0,synthetic-q8_0,synthetic-f16)
+  --rows LIST      of ${Object.keys(MEASUREMENTS)},memory,loop,startup (default all)
+  --transformers P Python with torch and transformers, to measure them on the synthetic model
   --threads N      threads that compute, the same for all (default: one for each core)
   --rounds N       measurements of each, taken in turns (default 5)
-  --tokens N       tokens of each answer (default 128)
-  --skip-startup   leave out the time from the start to the first token
   --json FILE      write every single measurement there
 `;
 
-const SLOTS = 4;
-const CONTEXT = 1024;
-const PROMPTS = [16, 500];
-const CLIENTS = [1, 4];
-const REPEATS = 3;
+const SLOTS = 16;
+const CONTEXT = 2048;
+const MEMORY_SLOTS = 8;
+const ROWS = [...Object.keys(MEASUREMENTS), "memory", "loop", "startup"];
 
 const { values: options } = parseArgs({
   options: {
     work: { type: "string", default: join(tmpdir(), "dolly-bench") },
-    peers: { type: "string", default: "packaged,native" },
-    models: { type: "string", default: "tiny-f16,synthetic-q8_0,synthetic-q4_0" },
+    peers: { type: "string", default: "packaged" },
+    models: { type: "string", default: "tiny-f16,synthetic-q4_0,synthetic-q8_0,synthetic-f16" },
+    rows: { type: "string", default: ROWS.join(",") },
     threads: { type: "string", default: String(computingCores()) },
     rounds: { type: "string", default: "5" },
-    tokens: { type: "string", default: "128" },
-    "skip-startup": { type: "boolean", default: false },
+    transformers: { type: "string" },
     json: { type: "string" },
     help: { type: "boolean", default: false },
   },
@@ -45,27 +47,55 @@ const { values: options } = parseArgs({
 
 async function main(): Promise<void> {
   const rounds = wholeNumber("rounds");
-  const tokens = wholeNumber("tokens");
+  const rows = options.rows.split(",");
+  const unknown = rows.find((row) => !ROWS.includes(row));
+  if (unknown !== undefined) throw usageError(`--rows ${unknown}: there are ${ROWS.join(", ")}`);
   const served = { threads: wholeNumber("threads"), slots: SLOTS, context: CONTEXT };
   const work = resolve(options.work);
   const peers = options.peers.split(",").map((name) => ({ name, folder: peerFolder(work, name) }));
   const models = options.models.split(",").map(modelName);
-  const facts = { ...machine(), ...served, rounds, tokens };
+  const facts = { ...machine(), ...served, rounds };
   for (const [name, value] of Object.entries(facts)) console.log(`${name}: ${value}`);
   const results: Measured[] = [];
   for (const [name, type] of models) {
     const model = await benchModel(join(work, "models"), name, type);
-    const servers = await startAll({ gguf: model.gguf, ...served }, peers);
+    const shape = { ...served, gguf: model.gguf, context: Math.min(CONTEXT, model.contextLength) };
+    const servers = await startAll(shape, peers);
     try {
-      const workload = { model, clients: CLIENTS, tokens, prompts: PROMPTS, repeats: REPEATS };
+      const workload = { model, rows: rows.filter((row) => row in MEASUREMENTS) };
       const measured = await measureInTurns(servers, workload, rounds);
       results.push(measured);
       print(model.name, measured);
     } finally {
       await Promise.all(servers.map((server) => server.stop()));
     }
+    if (rows.includes("memory")) {
+      const filled = { ...shape, slots: MEMORY_SLOTS };
+      const measured = {
+        model: model.name,
+        servers: await measureMemory(model, filled, peers),
+        agreement: {},
+      };
+      results.push(measured);
+      print(`${model.name}, memory`, measured);
+    }
   }
-  if (!options["skip-startup"]) {
+  if (rows.includes("loop")) {
+    const model = await benchModel(join(work, "models"), "synthetic", "q4_0");
+    const servers = await measureEventLoop(model, { ...served, gguf: model.gguf }, rounds);
+    const measured = { model: `${model.name}, the gateway's event loop`, servers, agreement: {} };
+    results.push(measured);
+    print(measured.model, measured);
+  }
+  if (options.transformers !== undefined) {
+    const model = await benchModel(join(work, "models"), "synthetic", "q4_0");
+    const peer = { python: options.transformers, checkpoint: join(work, "models", "synthetic") };
+    const servers = await measureTransformers(model, { ...served, gguf: model.gguf }, peer, rounds);
+    const measured = { model: `${model.name} beside transformers`, servers, agreement: {} };
+    results.push(measured);
+    print(measured.model, measured);
+  }
+  if (rows.includes("startup")) {
     const servers = await measureStartup(join(work, "cache"), { served, peers, rounds });
     const measured = { model: "dolly-v2-tiny, from the start", servers, agreement: {} };
     results.push(measured);
@@ -99,7 +129,7 @@ const loadText = (): string =>
     .map((load) => load.toFixed(2))
     .join(" ");
 
-function wholeNumber(name: "threads" | "rounds" | "tokens"): number {
+function wholeNumber(name: "threads" | "rounds"): number {
   const value = Number(options[name]);
   if (Number.isInteger(value) && value > 0) return value;
   throw usageError(`--${name} ${options[name]}: a whole number above 0 is needed`);

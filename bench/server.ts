@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
+import type { ProbeReading } from "./event-loop-probe.ts";
 
 export const checkout = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -21,6 +22,10 @@ export interface MeasuredServer {
   readonly processes: Readonly<Record<string, number>>;
   /** Request fields that only this server knows. */
   readonly fields: object;
+  /** The same where a prompt that was computed before may be used again. */
+  readonly withCache: object;
+  /** Whether it tells the log-probabilities of a prompt (`echo` with `logprobs`). */
+  readonly scores: boolean;
   stop(): Promise<void>;
 }
 
@@ -116,8 +121,21 @@ function readyLine(
   });
 }
 
+/** Arguments for Node that let `probe` ask a gateway about its event loop. */
+export const probeArgs = ["--import", new URL("./event-loop-probe.ts", import.meta.url).href];
+
+/** What happened in a gateway's process since it was asked last; it was started with `probeArgs` and takes messages. */
+export const probe = ({ process: child }: Pick<RunningServer, "process">): Promise<ProbeReading> =>
+  new Promise((resolve) => {
+    child.once("message", (reading: ProbeReading) => resolve(reading));
+    child.send("read");
+  });
+
 /** This gateway with one model file, every other option at its default. */
-export async function startGateway({ gguf, threads, slots, context }: ServedModel): Promise<MeasuredServer> {
+export async function startGateway(
+  { gguf, threads, slots, context }: ServedModel,
+  { probed = false } = {},
+): Promise<MeasuredServer & { probe(): Promise<ProbeReading> }> {
   const scratch = await mkdtemp(join(tmpdir(), "dolly-bench-"));
   const config = join(scratch, "dolly.yaml");
   const placement = { driver: "llama-cpp", model: gguf, threads, parallel: slots, gpu: "none" };
@@ -126,9 +144,18 @@ export async function startGateway({ gguf, threads, slots, context }: ServedMode
   const port = await freePort();
   const server = await startServer({
     program: process.execPath,
-    args: [join(checkout, "bin", "dolly.js"), "serve", "--config", config, "--port", String(port)],
+    args: [
+      ...(probed ? probeArgs : []),
+      join(checkout, "bin", "dolly.js"),
+      "serve",
+      "--config",
+      config,
+      "--port",
+      String(port),
+    ],
     env: { DOLLY_CACHE: join(scratch, "cache") },
     ready: /^Ready/,
+    messages: probed,
   });
   const children = await readFile(`/proc/${server.pid}/task/${server.pid}/children`, "utf8");
   return {
@@ -136,6 +163,9 @@ export async function startGateway({ gguf, threads, slots, context }: ServedMode
     base: `http://127.0.0.1:${port}`,
     processes: { gateway: server.pid, engine: Number(children.trim().split(" ")[0]) },
     fields: {},
+    withCache: {},
+    scores: true,
+    probe: () => probe(server),
     async stop() {
       await server.stop();
       await rm(scratch, { recursive: true, force: true });
@@ -157,6 +187,8 @@ export async function startLlamaServer(
     processes: { server: server.pid },
     // The gateway computes every prompt whole; so must its peer.
     fields: { cache_prompt: false },
+    withCache: { cache_prompt: true },
+    scores: false,
     stop: server.stop,
   };
 }

@@ -10,6 +10,15 @@ export interface StreamedAnswer {
   readonly textFrames: number;
   readonly firstTextMs: number;
   readonly lastTextMs: number;
+  /** When the request was sent, on the clock of `performance.now`. */
+  readonly sentAt: number;
+}
+
+export interface StreamOptions {
+  /** Ends the request; its promise then rejects. */
+  readonly signal?: AbortSignal;
+  /** Told when bytes of the answer come, on the clock of `performance.now`. */
+  readonly onBytes?: (at: number) => void;
 }
 
 const chunk = z.object({
@@ -40,16 +49,17 @@ export class StreamClient {
   }
 
   /** Posts a request that asks for a stream with usage. Throws where the answer is none, or has no text. */
-  async stream(path: string, body: object): Promise<StreamedAnswer> {
-    const sent = performance.now();
-    const response = await this.#post(path, {
-      ...body,
-      stream: true,
-      stream_options: { include_usage: true },
-    });
+  async stream(path: string, body: object, options: StreamOptions = {}): Promise<StreamedAnswer> {
+    const sentAt = performance.now();
+    const streamed = { ...body, stream: true, stream_options: { include_usage: true } };
+    const response = await this.#post(path, streamed, options.signal);
     const arrivals: Arrival[] = [];
-    for await (const bytes of response) arrivals.push({ ms: performance.now() - sent, bytes });
-    if (response.statusCode === 200) return readAnswer(arrivals);
+    for await (const bytes of response) {
+      const at = performance.now();
+      arrivals.push({ ms: at - sentAt, bytes });
+      options.onBytes?.(at);
+    }
+    if (response.statusCode === 200) return { ...readAnswer(arrivals), sentAt };
     throw new Error(`${this.#base}${path}: status ${response.statusCode}: ${joined(arrivals)}`);
   }
 
@@ -65,12 +75,13 @@ export class StreamClient {
     this.#agent.destroy();
   }
 
-  #post(path: string, body: object): Promise<IncomingMessage> {
+  #post(path: string, body: object, signal?: AbortSignal): Promise<IncomingMessage> {
     const json = JSON.stringify(body);
     return new Promise((resolve, reject) => {
       request(`${this.#base}${path}`, {
         method: "POST",
         agent: this.#agent,
+        ...(signal === undefined ? {} : { signal }),
         headers: { "content-type": "application/json", "content-length": Buffer.byteLength(json) },
       })
         .once("response", resolve)
@@ -84,7 +95,7 @@ const joined = (arrivals: readonly Arrival[]): string =>
   Buffer.concat(arrivals.map(({ bytes }) => bytes)).toString();
 
 /** Throws where the stream has an error frame, no text, no usage or no end. */
-export function readAnswer(arrivals: readonly Arrival[]): StreamedAnswer {
+export function readAnswer(arrivals: readonly Arrival[]): Omit<StreamedAnswer, "sentAt"> {
   let text = "";
   let completionTokens: number | undefined;
   const textTimes: number[] = [];

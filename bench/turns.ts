@@ -1,7 +1,10 @@
-import { type Figures, measureRound, type Workload } from "./measure.ts";
+import { type Figures, MEASUREMENTS } from "./measurements.ts";
+import { filledMemory } from "./memory.ts";
+import type { BenchModel } from "./models.ts";
 import { agreement, type ServerRounds } from "./report.ts";
 import { type MeasuredServer, type ServedModel, startGateway, startLlamaServer } from "./server.ts";
 import { convertedModel, gatewayStartup, llamaServerStartup } from "./startup.ts";
+import { StreamClient } from "./stream-client.ts";
 
 export interface Measured {
   readonly model: string;
@@ -29,6 +32,13 @@ export async function startAll(model: ServedModel, peers: readonly Peer[]): Prom
   }
 }
 
+/** What is measured of one model. */
+export interface Workload {
+  readonly model: BenchModel;
+  /** Names in MEASUREMENTS. */
+  readonly rows: readonly string[];
+}
+
 /** Every round measures one server after the other; round 0 only warms up. */
 export async function measureInTurns(
   servers: readonly MeasuredServer[],
@@ -37,9 +47,9 @@ export async function measureInTurns(
 ): Promise<Measured> {
   const figures = new Map(servers.map(({ name }) => [name, [] as Figures[]]));
   const texts = new Map(servers.map(({ name }) => [name, [] as string[]]));
-  // Round 0 warms up; each round begins with another server.
   for (let round = 0; round <= rounds; round += 1) {
     console.error(`${workload.model.name}: ${round === 0 ? "warming up" : `round ${round} of ${rounds}`}`);
+    // Each round begins with another server.
     for (let turn = 0; turn < servers.length; turn += 1) {
       const server = servers[(round + turn) % servers.length];
       if (server === undefined) continue;
@@ -57,6 +67,50 @@ export async function measureInTurns(
       others.map((name) => [name, agreement(texts.get(ours) ?? [], texts.get(name) ?? [])]),
     ),
   };
+}
+
+/** All rows of one server in one round; one that fails is told and costs only its own figures. */
+async function measureRound(
+  server: MeasuredServer,
+  { model, rows }: Workload,
+  round: number,
+): Promise<{ figures: Figures; texts: string[] }> {
+  const client = new StreamClient(server.base, { keepAlive: false });
+  const figures: Record<string, number> = {};
+  const texts: string[] = [];
+  try {
+    for (const row of rows) {
+      try {
+        const outcome = await MEASUREMENTS[row]?.({ server, model, client, round });
+        Object.assign(figures, outcome?.figures);
+        texts.push(...(outcome?.texts ?? []));
+      } catch (error) {
+        console.error(`${row} of ${server.name}, round ${round}:`, error);
+      }
+    }
+  } finally {
+    client.close();
+  }
+  return { figures, texts };
+}
+
+/** Memory of each server with all slots filled; each is started anew, so that one measurement is all there is. */
+export async function measureMemory(
+  model: BenchModel,
+  served: ServedModel,
+  peers: readonly Peer[],
+): Promise<ServerRounds[]> {
+  const name = `memory, ${served.slots} slots of ${served.context} filled, MiB`;
+  const measured: ServerRounds[] = [];
+  for (const server of await startAll(served, peers)) {
+    try {
+      const filled = await filledMemory(server, model, served.slots, served.context);
+      measured.push({ name: server.name, rounds: [{ [name]: filled }] });
+    } finally {
+      await server.stop();
+    }
+  }
+  return measured;
 }
 
 /** Time from the start to the first token, one server after the other in every round. */
