@@ -8,6 +8,8 @@ export interface SlotContent {
   readonly scores: readonly (Scores | undefined)[];
   /** Whose tokens they are. */
   readonly tenant: string;
+  /** How many of them were its prompt; the rest is the answer. */
+  readonly promptLength: number;
   readonly busy: boolean;
   /** The prompt that is being computed in it; undefined once that is done. */
   readonly coming: Coming | undefined;
@@ -44,13 +46,15 @@ export type SlotChoice =
 
 /** A copy moves a slot's whole cache, which costs about as much as computing so many tokens. */
 const WORTH_COPYING = 8;
+/** So many tokens are computed again sooner than a slot is copied for a conversation that may not go on. */
+const LITTLE = 32;
 /** Waiting for another prompt's beginning pays from so many tokens on, if they are half of the work. */
 const WORTH_WAITING = 16;
 
 /**
  * The slot for a new prompt: undefined while all are busy. At least one token of the prompt is left to compute, for its
- * logits. A free slot is continued where it stands when most of what it holds is used; otherwise the beginning is
- * copied into the least recently used slot, so that what the other one holds stays for its own conversation.
+ * logits. A free slot is continued where it stands when little of what it holds is lost by that; otherwise the
+ * beginning is copied into the least recently used slot, so that what the other one holds stays for its own conversation.
  */
 export function chooseSlot(
   slots: readonly SlotContent[],
@@ -81,10 +85,17 @@ export function chooseSlot(
     return { wait: promising, tokens: promised };
   }
   const held = slots[from];
-  if (held !== undefined && !held.busy && (from === oldest || reused * 2 >= held.tokens.length)) {
+  if (held !== undefined && !held.busy && (from === oldest || losesLittle(held, reused, slots[oldest]))) {
     return { take: from, from, reused };
   }
   return reused < WORTH_COPYING ? { take: oldest, from: oldest, reused: 0 } : { take: oldest, from, reused };
+}
+
+/** Whether continuing a slot in place loses no more than a copy would cost, or nothing but the answer to this very prompt. */
+function losesLittle(held: SlotContent, reused: number, oldest: SlotContent | undefined): boolean {
+  const lost = held.tokens.length - reused;
+  if (lost <= LITTLE || lost * 4 <= reused) return true;
+  return oldest !== undefined && oldest.tokens.length > 0 && held.promptLength - reused <= 1;
 }
 
 function leastRecentlyUsed(slots: readonly SlotContent[]): number | undefined {

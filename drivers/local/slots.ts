@@ -6,6 +6,7 @@ interface Slot extends SlotContent {
   tokens: number[];
   scores: (Scores | undefined)[];
   tenant: string;
+  promptLength: number;
   busy: boolean;
   coming: Coming | undefined;
   lastUsed: number;
@@ -45,6 +46,7 @@ export class Slots {
       tokens: [],
       scores: [],
       tenant: "",
+      promptLength: 0,
       busy: false,
       coming: undefined,
       lastUsed: 0,
@@ -76,6 +78,7 @@ export class Slots {
     slot.tokens = source.tokens.slice(0, reused);
     slot.scores = source.scores.slice(0, wanted.alternatives === null ? reused : reused + 1);
     slot.tenant = wanted.tenant;
+    slot.promptLength = wanted.prompt.length;
     slot.busy = true;
     slot.coming = { prompt: wanted.prompt, alternatives: wanted.alternatives };
     slot.lastUsed = this.#uses;

@@ -9,6 +9,7 @@ const slot = (held: number[], lastUsed: number, rest: Partial<SlotContent> = {})
   tokens: held,
   scores: [],
   tenant: "a",
+  promptLength: held.length,
   busy: false,
   coming: undefined,
   lastUsed,
@@ -51,7 +52,7 @@ describe("which slot", () => {
   });
 
   test("a short common beginning is copied, so that the other conversation stays", () => {
-    const slots = [slot(tokens(40), 5), slot(tokens(9, 0), 1)];
+    const slots = [slot(tokens(80), 5), slot(tokens(9, 0), 1)];
     const prompt = wanted(tokens(20, 10, 4));
     expect(chooseSlot(slots, prompt, false)).toEqual({ take: 1, from: 0, reused: 10 });
   });
@@ -59,6 +60,21 @@ describe("which slot", () => {
   test("the least recently used slot is continued in place, however little of it is used", () => {
     const prompt = wanted(tokens(20, 10, 4));
     expect(chooseSlot([slot(tokens(40), 5)], prompt, false)).toEqual({ take: 0, from: 0, reused: 10 });
+  });
+
+  test("a long common beginning is continued in place, although a little at the end is lost", () => {
+    const slots = [slot(tokens(500), 5), slot([], 0)];
+    expect(chooseSlot(slots, wanted(tokens(420, 410, 4)), false)).toEqual({ take: 0, from: 0, reused: 410 });
+  });
+
+  test("the same prompt again replaces its answer, unless there is an empty slot", () => {
+    const answered = slot(tokens(100), 5, { promptLength: 40 });
+    const other = slot(tokens(60, 0, 2), 1);
+    expect(chooseSlot([answered, other], wanted(tokens(40)), false)).toMatchObject({ take: 0, reused: 39 });
+    expect(chooseSlot([answered, slot([], 0)], wanted(tokens(40)), false)).toMatchObject({
+      take: 1,
+      from: 0,
+    });
   });
 
   test("a few common tokens are not worth a copy", () => {
@@ -74,7 +90,7 @@ describe("which slot", () => {
 });
 
 describe("tenants", () => {
-  const others = [slot(tokens(40), 5, { tenant: "b" }), slot([], 0)];
+  const others = [slot(tokens(60), 5, { tenant: "b" }), slot([], 0)];
 
   test("nothing of another tenant's prompt is used but the template's head", () => {
     const prompt = tokens(40);

@@ -246,8 +246,8 @@ test("prompts that begin alike are computed once, also when they come at once", 
 });
 
 test("one tenant's prompt is not found computed by another, but the template's head is", async () => {
-  const { loop, ended, events } = room({ contextLength: 100 });
-  const prompt = Array.from({ length: 40 }, (_, at) => at % 9);
+  const { loop, ended, events } = room({ contextLength: 200 });
+  const prompt = Array.from({ length: 80 }, (_, at) => at % 9);
   const ask = async (id: number, rest: Partial<GenerationRequest>) => {
     loop.submit(id, request(prompt, { maxTokens: 1, ...rest }));
     await ended(id);
@@ -256,7 +256,7 @@ test("one tenant's prompt is not found computed by another, but the template's h
   expect(await ask(1, { tenant: "a" })).toMatchObject({ cachedTokens: 0 });
   expect(await ask(2, { tenant: "b" })).toMatchObject({ cachedTokens: 0 });
   expect(await ask(3, { tenant: "c", sharedPrefix: 12 })).toMatchObject({ cachedTokens: 12 });
-  expect(await ask(4, { tenant: "a" })).toMatchObject({ cachedTokens: 39 });
+  expect(await ask(4, { tenant: "a" })).toMatchObject({ cachedTokens: 79 });
 });
 
 test("a tenant with many requests does not keep another from its turn", async () => {
@@ -322,7 +322,8 @@ test("a row of broken numbers ends its own request, and no other", async () => {
   expect(text(2)).toHaveLength(3);
   loop.submit(3, request([1, 7, 2]));
   await ended(3);
-  expect(events(3)[0]).toMatchObject({ cachedTokens: 0 });
+  // The 1 is the other request's: nothing that was computed with broken numbers is used again.
+  expect(events(3)[0]).toMatchObject({ cachedTokens: 1 });
 });
 
 test("in any crowd every answer is what it is alone", async () => {
