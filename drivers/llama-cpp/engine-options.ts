@@ -22,6 +22,8 @@ export interface LlamaEngineOptions {
   readonly flashAttention: "auto" | "on" | "off";
   /** Map the file into memory rather than reading it. */
   readonly mmap: boolean;
+  /** Bytes that the model will take on a CPU; null: not to be checked. */
+  readonly neededBytes: number | null;
   /** Metadata that the file lacks or has wrong. */
   readonly metadata: Readonly<Record<string, string | number>>;
 }

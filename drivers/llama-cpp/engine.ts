@@ -1,4 +1,4 @@
-import { arch, platform } from "node:process";
+import { arch, availableMemory, platform } from "node:process";
 import koffi from "koffi";
 import type { Engine, EngineModule } from "../local/engine.ts";
 import { attention } from "./attention.ts";
@@ -16,6 +16,7 @@ import {
   openLlama,
 } from "./llama.ts";
 import { LoadLog } from "./load-log.ts";
+import { requireMemory } from "./memory.ts";
 import { Arena, contextParams, modelParams } from "./model-params.ts";
 import { attachThreadPool } from "./thread-pool.ts";
 
@@ -59,6 +60,9 @@ const engine: EngineModule<LlamaEngineOptions> = {
 };
 export default engine;
 
+/** Where what is available includes what the system would give up for it, such as cached files. */
+const TELL_AVAILABLE: readonly NodeJS.Platform[] = ["linux", "win32"];
+
 interface LoadReport {
   readonly log: LoadLog;
   readonly onProgress: (fraction: number) => void;
@@ -70,8 +74,11 @@ async function loadEngine(
   report: LoadReport,
 ): Promise<Engine> {
   const { llama, callbacks, devices } = runtime;
-  const model = await loadModel(runtime, options, report);
   const onGpu = usedGpus(devices, options).length > 0;
+  if (options.neededBytes !== null && !onGpu && TELL_AVAILABLE.includes(platform)) {
+    requireMemory(options.neededBytes, availableMemory());
+  }
+  const model = await loadModel(runtime, options, report);
   const headSize = llama.llama_model_n_embd(model) / llama.llama_model_n_head(model);
   const flashAttention = attention(options.flashAttention, { onGpu, headSize });
   const context = await LlamaContext.create(llama, model, {

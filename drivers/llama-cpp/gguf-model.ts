@@ -6,6 +6,7 @@ import { missingMetadata, tokenizerFromGguf } from "./gguf-tokenizer.ts";
 export interface GgufModel {
   readonly contextLength: number;
   readonly vocabularySize: number;
+  readonly shape: { readonly layers: number; readonly hiddenSize: number; readonly heads: number };
   /** Of most of its weights: `f16`, `q4_k_m` … */
   readonly precision: string;
   readonly tokenizer: TokenizerJson;
@@ -47,6 +48,11 @@ export function describeGguf(metadata: ReadonlyMap<string, unknown>, file: strin
   return {
     contextLength: wholeNumber(metadata, "gptneox.context_length", file),
     vocabularySize: tokens.length,
+    shape: {
+      layers: wholeNumber(metadata, "gptneox.block_count", file),
+      hiddenSize: wholeNumber(metadata, "gptneox.embedding_length", file),
+      heads: wholeNumber(metadata, "gptneox.attention.head_count", file),
+    },
     precision: (typeof fileType === "number" ? FILE_TYPES.get(fileType) : undefined) ?? "gguf",
     tokenizer,
     endOfText: typeof endOfText === "number" ? endOfText : null,

@@ -57,7 +57,7 @@ export function modelParams(
  * Tokens of one pass over the weights on a CPU. More are no faster, and where attention is not fused it is computed for
  * each pass with all that came before it, masked or not: a prompt of 500 tokens takes 6 % less in two passes than in one.
  */
-const CPU_PASS_TOKENS = 256;
+export const CPU_PASS_TOKENS = 256;
 
 export function contextParams(
   defaults: ContextParams,

@@ -62,6 +62,10 @@ export const llamaCppOptions = z
       .boolean()
       .default(true)
       .describe("Map the file into memory, which processes share, rather than reading it."),
+    memory_check: z
+      .boolean()
+      .default(true)
+      .describe("Refuse to load a model on a CPU that will take more memory than is available."),
     prefill_chunk: z
       .int()
       .min(1)

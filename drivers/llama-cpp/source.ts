@@ -14,11 +14,19 @@ import { describeGguf } from "./gguf-model.ts";
 import { PACKAGE_VERSION } from "./library.ts";
 import type { LlamaCppOptions } from "./options.ts";
 
+/** What its memory depends on. */
+export interface ModelShape {
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly heads: number;
+}
+
 /** A model on disk, in either form that the driver takes. */
 export interface ModelSource {
   /** Most tokens that the model was made for. */
   readonly contextLength: number;
   readonly vocabularySize: number;
+  readonly shape: ModelShape;
   readonly precision: string;
   readonly tokenizer: TokenizerJson;
   readonly endOfText: number | null;
@@ -47,12 +55,13 @@ export async function readSource(options: LlamaCppOptions): Promise<ModelSource>
 
 async function readCheckpointSource({ model, type: wanted }: LlamaCppOptions): Promise<ModelSource> {
   const header = await readCheckpointHeader(model);
-  const { contextLength, vocabularySize, dtype, eosTokenId } = requireGptNeox(header);
+  const { contextLength, vocabularySize, dtype, eosTokenId, ...shape } = requireGptNeox(header);
   const { json, roles } = header.tokenizer;
   const type = wanted ?? (dtype === "float32" ? "f32" : "f16");
   return {
     contextLength,
     vocabularySize,
+    shape,
     precision: type,
     tokenizer: json,
     endOfText: roles.eos ?? eosTokenId,

@@ -232,6 +232,7 @@ describe("loading", () => {
         flashAttention: "off",
         mmap: false,
         metadata: {},
+        neededBytes: null,
       },
       (fraction) => seen.push(fraction),
     );

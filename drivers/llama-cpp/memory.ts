@@ -1,0 +1,42 @@
+import { CPU_PASS_TOKENS } from "./model-params.ts";
+
+/** What a model takes beside its weights depends on its shape and on the slots. */
+export interface MemoryParts {
+  /** Of the weights' file. */
+  readonly weightBytes: number;
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly heads: number;
+  readonly vocabularySize: number;
+  readonly slots: number;
+  /** Tokens of one slot. */
+  readonly contextLength: number;
+  readonly kvType: "f32" | "f16" | "bf16";
+}
+
+/** Node itself, and the vocabulary in it. */
+const PROCESS_BYTES = 120e6;
+/** Activations of a token that exist at the same time, in multiples of the hidden size; about twice the MLP's four. */
+const ACTIVATIONS = 9;
+
+/**
+ * Bytes that a model on the CPU will take: weights, keys and values of every slot, what one pass computes in (logits,
+ * attention over a full context, activations), and the process. An estimate, within a fifth of what was measured.
+ */
+export function neededBytes(parts: MemoryParts): number {
+  const { weightBytes, layers, hiddenSize, heads, vocabularySize, slots, contextLength, kvType } = parts;
+  const values = 2 * layers * hiddenSize * contextLength * slots;
+  const tokens = CPU_PASS_TOKENS + slots;
+  const pass = 4 * tokens * (vocabularySize + heads * contextLength + ACTIVATIONS * hiddenSize);
+  return weightBytes + values * (kvType === "f32" ? 4 : 2) + pass + PROCESS_BYTES;
+}
+
+/** Throws Error with both figures and what to change where there is less memory than needed. */
+export function requireMemory(needed: number, available: number): void {
+  if (needed <= available) return;
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+  throw new Error(
+    `the model needs about ${gigabytes(needed)} of memory and ${gigabytes(available)} are available; ` +
+      "lower parallel or max_model_len, take a smaller type, or set memory_check: false",
+  );
+}

@@ -1,0 +1,56 @@
+import { afterAll, expect, test } from "vitest";
+import { neededBytes, requireMemory } from "../../../drivers/llama-cpp/memory.ts";
+import { NEUTRAL, ORDINARY } from "../../../src/core/generation.ts";
+import { embeddedModel } from "../../golden-data.ts";
+import { loadModel, removeCache } from "./driver-fixture.ts";
+import { convertedCheckpoint, loadEngine } from "./gguf-fixture.ts";
+
+afterAll(removeCache);
+
+test("a model takes about what was foreseen once its slots are full", async () => {
+  const slots = 16;
+  const { model } = await loadModel({ model: embeddedModel, type: "f16", parallel: slots });
+  try {
+    const signal = new AbortController().signal;
+    const prompt = Array.from({ length: model.contextLength - 8 }, (_, at) => 500 + (at % 3000));
+    const request = {
+      prompt,
+      choices: slots,
+      maxTokens: 2,
+      sampling: { ...NEUTRAL, logitBias: [], seed: 1 },
+      stopTokens: [],
+      stopStrings: [],
+      logprobs: null,
+      promptLogprobs: null,
+      ...ORDINARY,
+    };
+    for await (const _ of model.generate(request, signal));
+    const needed = neededBytes({
+      weightBytes: 23.3e6,
+      layers: 6,
+      hiddenSize: 320,
+      heads: 4,
+      vocabularySize: model.vocabularySize,
+      slots,
+      contextLength: model.contextLength,
+      kvType: "f16",
+    });
+    const taken = model.status().memoryBytes ?? 0;
+    expect(needed / taken).toBeGreaterThan(0.75);
+    expect(needed / taken).toBeLessThan(1.5);
+  } finally {
+    await model.close();
+  }
+});
+
+test("a model that will not fit is refused with both figures and what to change", () => {
+  expect(() => requireMemory(6e9, 4e9)).toThrow(
+    /needs about 6\.0 GB of memory and 4\.0 GB are available; lower parallel or max_model_len/,
+  );
+  expect(() => requireMemory(4e9, 4e9)).not.toThrow();
+});
+
+test.runIf(["linux", "win32"].includes(process.platform))("the engine looks before it loads", async () => {
+  const gguf = await convertedCheckpoint(embeddedModel, "tiny", "f16");
+  await expect(loadEngine(gguf, { neededBytes: 1e15 })).rejects.toThrow("needs about 1000000.0 GB");
+});
