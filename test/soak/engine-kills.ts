@@ -24,10 +24,12 @@ const PHASES = ["decode", "prefill", "loading", "idle"] as const;
 /** What came of the kills so far. */
 interface Tally {
   readonly ends: End[];
-  /** Milliseconds from a kill to the end of each request that was there. */
+  /** Milliseconds from a kill to each end that is no answer. */
   readonly endMs: number[];
-  /** Milliseconds from a kill to the next answer. */
+  /** Milliseconds from a kill to the answers of those who came after it. */
   readonly backMs: number[];
+  /** Requests that came while the next engine was being started, and were not answered by it. */
+  turnedAway: number;
   leftovers: number;
 }
 
@@ -40,7 +42,7 @@ export const engineKills: Scenario = {
     try {
       const loadMs = await site.loadMs();
       const files = site.openFiles;
-      const tally: Tally = { ends: [], endMs: [], backMs: [], leftovers: 0 };
+      const tally: Tally = { ends: [], endMs: [], backMs: [], turnedAway: 0, leftovers: 0 };
       for (let round = 0; round < size; round += 1) await killOnce(site, random, round, tally);
       await comesToBe(() => site.openFiles <= files, 5000);
       return figures(site, tally, { kills: size, loadMs, filesGained: site.openFiles - files });
@@ -56,14 +58,18 @@ async function killOnce(site: Site, random: Random, round: number, tally: Tally)
   const back = site.ask().then((end) => answered(site, end, tally));
   for (const end of await crowd.ends) {
     tally.ends.push(end);
-    if (end.at > killedAt) tally.endMs.push(end.at - killedAt);
+    // One that reached the gateway after the kill was answered by the next engine.
+    const times = end.kind === "answered" ? tally.backMs : tally.endMs;
+    if (end.at > killedAt) times.push(end.at - killedAt);
   }
+  if (phase === "idle")
+    tally.turnedAway += (await crowd.ends).filter(({ kind }) => kind !== "answered").length;
   tally.backMs.push((await back) - killedAt);
   if (!(await comesToBe(() => site.idle(), END_MS))) tally.leftovers += 1;
   tally.leftovers += site.strayProcesses;
 }
 
-/** Kills the engine in a phase of its life; returns who was there. */
+/** Kills the engine in a phase of its life; returns who was there, or came between two engines. */
 async function killed(
   site: Site,
   phase: (typeof PHASES)[number],
@@ -76,22 +82,28 @@ async function killed(
     return performance.now();
   };
   const words = phase === "prefill" ? 500 : 3;
-  const arrive = (size: number) =>
-    new Crowd(size, (index, onData) =>
-      site.long(`${round} ${index} ${"why ".repeat(words)}?`, { stream: index % 4 !== 3 }, onData),
+  const maxTokens = phase === "loading" || phase === "idle" ? 4 : 700;
+  const arrive = () =>
+    new Crowd(CROWD, (index, onData) =>
+      site.long(
+        `${round} ${index} ${"why ".repeat(words)}?`,
+        { stream: index % 4 !== 3, max_tokens: maxTokens },
+        onData,
+      ),
     );
   if (phase === "idle") {
     const killedAt = kill(engine);
-    return { crowd: arrive(0), killedAt };
+    await until("a restart", async () => (await site.facts()).state !== "ready", END_MS);
+    return { crowd: arrive(), killedAt };
   }
   if (phase === "loading") {
     kill(engine);
     const next = await site.engine(engine);
-    const crowd = arrive(CROWD);
+    const crowd = arrive();
     await ticks(below(random, 60));
     return { crowd, killedAt: kill(next) };
   }
-  const crowd = arrive(CROWD);
+  const crowd = arrive();
   if (phase === "decode") await crowd.morePieces(1 + below(random, 2000));
   else await until("a busy slot", async () => (await site.facts()).busy > below(random, SLOTS), 10_000);
   return { crowd, killedAt: kill(engine) };
@@ -117,7 +129,7 @@ async function answered(site: Site, first: End, tally: Tally): Promise<number> {
 
 function figures(
   site: Site,
-  { ends, endMs, backMs, leftovers }: Tally,
+  { ends, endMs, backMs, turnedAway, leftovers }: Tally,
   { kills, loadMs, filesGained }: { kills: number; loadMs: number; filesGained: number },
 ): Figure[] {
   const count = (kind: End["kind"]) => ends.filter((end) => end.kind === kind).length;
@@ -132,7 +144,8 @@ function figures(
     { what: "ends with an unexpected code", value: odd.length, most: 0 },
     { what: "slowest end after a kill", value: largest(endMs), most: END_MS, unit: "ms" },
     { what: "loading", value: loadMs, most: null, unit: "ms" },
-    { what: "slowest next answer", value: largest(backMs), most: BACK_MS + loadMs, unit: "ms" },
+    { what: "slowest answer of the next engine", value: largest(backMs), most: BACK_MS + loadMs, unit: "ms" },
+    { what: "came between two engines, and not answered", value: turnedAway, most: 0 },
     { what: "slots, waiters or processes left behind", value: leftovers, most: 0 },
     { what: "open files gained", value: filesGained, most: 2 },
     { what: "gateways lost", value: site.alive ? 0 : 1, most: 0 },

@@ -33,7 +33,8 @@ export const poison: Scenario = {
             const poisoner = poisoners[poisoned.length % POISONERS] ?? good;
             poisoned.push(outcome(poisoner, [3, POISON]));
           }
-          if ((await outcome(good, [5, sent, below(random, 1000)], random)) !== "answered") lost += 1;
+          if ((await outcome(good, [5, Math.floor(sent / 1000), sent % 1000], random)) !== "answered")
+            lost += 1;
         }
       };
       await Promise.all(Array.from({ length: GOOD_CLIENTS }, work));
