@@ -1,5 +1,6 @@
 import type { FinishReason, GenerationRequest, Token } from "../../src/core/generation.ts";
 import { type TextFragment, TextStream } from "../../src/core/text-stream.ts";
+import type { SlotInput } from "./engine.ts";
 import type { RowKernel } from "./kernel/row-kernel.ts";
 import { type Scores, score } from "./logprobs.ts";
 import type { WireEvent, WirePromptToken, WireToken } from "./protocol.ts";
@@ -62,6 +63,17 @@ export class Sequence {
   /** Only the first choice scores the prompt, for all. */
   get scoresPrompt(): boolean {
     return this.#request.promptLogprobs !== null && this.index === 0;
+  }
+
+  /** The next `count` of its tokens that the engine has not seen, for its slot. */
+  input(slot: number, count: number): SlotInput {
+    const last = count === this.pending ? "last" : "none";
+    return {
+      slot,
+      position: this.computed,
+      tokens: this.tokens.slice(this.computed, this.computed + count),
+      logits: this.scoresPrompt && !this.decoding ? "every" : last,
+    };
   }
 
   /** Scores the prompt token that follows position `position`, whose row this is. */

@@ -1,4 +1,5 @@
 import type { GenerationRequest } from "../../src/core/generation.ts";
+import { Admission, type Job, newJob } from "./admission.ts";
 import { type Engine, type SlotInput, StepInterrupted, type StepOutput } from "./engine.ts";
 import { BadLogits, RowKernel } from "./kernel/row-kernel.ts";
 import { Pace } from "./pace.ts";
@@ -6,10 +7,9 @@ import type { RoomLimits, StepReport, WireError, WireEvent } from "./protocol.ts
 import { Random } from "./random.ts";
 import { Sampler } from "./sampler.ts";
 import { Sequence } from "./sequence.ts";
-import { type Awaited, Slots } from "./slots.ts";
+import { Slots } from "./slots.ts";
 import { planStep } from "./step-plan.ts";
 import type { Vocabulary } from "./vocabulary.ts";
-import { type Served, serviceOrder, type Waiting, WaitingQueue } from "./waiting-queue.ts";
 
 export interface StepLoopParts {
   readonly engine: Engine;
@@ -23,29 +23,12 @@ export interface StepLoopParts {
   readonly freshSeed: () => number;
 }
 
-/** One request from its arrival to the end of its last choice. */
-interface Job extends Waiting {
-  readonly seed: number;
-  /** The next choice that wants a slot. */
-  choice: number;
-  /** What its next choice waits for although there are free slots. */
-  awaited: Awaited | undefined;
-  queuedMs: number;
-  /** Prompt tokens that its first choice found computed. */
-  cachedTokens: number;
-  /** Set once the prompt has been computed; further choices wait for it, to copy the prompt instead of computing it. */
-  started: boolean;
-}
-
 interface Running {
   readonly slot: number;
   readonly job: Job;
   readonly sequence: Sequence;
   readonly since: number;
 }
-
-/** Of how many tenants the last turn is remembered; all others count as never served. */
-const REMEMBERED_TENANTS = 1000;
 
 /** Rows of logits that scoring holds at once; more make a step hardly more efficient. */
 const SCORED_TOKENS = 128;
@@ -67,16 +50,10 @@ export class StepLoop {
   readonly #sampler: Sampler;
   readonly #slots: Slots;
   readonly #pace: Pace;
-  /** Requests that no choice of has begun. */
-  readonly #queue: WaitingQueue<Job>;
-  /** Requests that have begun and want slots for more choices. */
-  #begun: Job[] = [];
+  readonly #admission: Admission;
   #running: Running[] = [];
   /** Slots of the step that the engine computes now. */
   #computing: readonly number[] = [];
-  /** Tenants that wait or run, and the number of the admission that they had last. */
-  readonly #admitted = new Map<string, number>();
-  #admissions = 0;
   /** Running average of how long a slot is held. */
   #heldMs = 1000;
   #wake = () => {};
@@ -90,7 +67,7 @@ export class StepLoop {
     this.#sampler = new Sampler(this.#kernel);
     this.#slots = new Slots(engine, limits.sharePrefixCache);
     this.#pace = new Pace(engine.info.batchTokens);
-    this.#queue = new WaitingQueue((job) => {
+    this.#admission = new Admission((job) => {
       const waited = Math.round(this.#parts.monotonic() - job.arrived) / 1000;
       this.#refuse(job.id, `No slot became free within ${waited} s. Try again later.`);
     });
@@ -98,23 +75,13 @@ export class StepLoop {
 
   submit(id: number, request: GenerationRequest): void {
     const { limits, monotonic, freshSeed } = this.#parts;
-    const free = this.#begun.length > 0 ? 0 : this.#slots.free;
-    if (this.#queue.length - free >= limits.maxQueue) {
+    const free = this.#admission.begun.length > 0 ? 0 : this.#slots.free;
+    if (this.#admission.waiting - free >= limits.maxQueue) {
       this.#refuse(id, `All slots are busy and ${limits.maxQueue} requests wait already. Try again later.`);
       return;
     }
-    const job: Job = {
-      id,
-      request,
-      arrived: monotonic(),
-      seed: request.sampling.seed ?? freshSeed(),
-      choice: 0,
-      awaited: undefined,
-      queuedMs: 0,
-      cachedTokens: 0,
-      started: false,
-    };
-    this.#queue.push(job, Math.min(limits.queueTimeoutMs, request.maxTimeMs ?? Infinity));
+    const job = newJob(id, request, monotonic(), request.sampling.seed ?? freshSeed());
+    this.#admission.push(job, Math.min(limits.queueTimeoutMs, request.maxTimeMs ?? Infinity));
     this.#wake();
   }
 
@@ -159,21 +126,10 @@ export class StepLoop {
 
   /** Gives free slots to those that wait, in the order of service. */
   #admit(): void {
-    while (this.#slots.free > 0 && this.#queue.length + this.#begun.length > 0) {
-      const waiting = serviceOrder([...this.#begun, ...this.#queue.all()], this.#served());
-      if (!waiting.some((job) => this.#place(job))) return;
+    while (this.#slots.free > 0) {
+      const order = this.#admission.inOrder(this.#running.map(({ job }) => job.request.tenant));
+      if (!order.some((job) => this.#place(job))) return;
     }
-  }
-
-  #served(): Map<string, Served> {
-    const served = new Map<string, Served>();
-    for (const [tenant, last] of this.#admitted) served.set(tenant, { slots: 0, last });
-    for (const { job } of this.#running) {
-      const { tenant } = job.request;
-      const { slots, last } = served.get(tenant) ?? { slots: 0, last: -1 };
-      served.set(tenant, { slots: slots + 1, last });
-    }
-    return served;
   }
 
   /** Begins the next choice of a request, unless it had better wait for what another one computes. */
@@ -200,28 +156,13 @@ export class StepLoop {
       scores: taken.scores,
     });
     this.#running.push({ slot: taken.slot, job, sequence, since: now });
-    this.#admissions += 1;
-    this.#admitted.delete(request.tenant);
-    this.#admitted.set(request.tenant, this.#admissions);
-    if (this.#admitted.size > REMEMBERED_TENANTS) this.#forgetTenant();
     if (choice === 0) {
-      this.#queue.remove(job.id);
-      this.#begun.push(job);
       job.queuedMs = now - job.arrived;
       job.cachedTokens = taken.computed;
       this.#told.push([job.id, { type: "running" }]);
     }
-    job.choice += 1;
-    if (job.choice === request.choices) this.#begun = this.#begun.filter((other) => other !== job);
+    this.#admission.placed(job);
     return true;
-  }
-
-  /** Forgets the tenant whose last turn is longest ago. */
-  #forgetTenant(): void {
-    for (const tenant of this.#admitted.keys()) {
-      this.#admitted.delete(tenant);
-      return;
-    }
   }
 
   async #step(): Promise<void> {
@@ -264,7 +205,7 @@ export class StepLoop {
     const bySlot = new Map(this.#running.map((running) => [running.slot, running]));
     return shares.flatMap(({ slot, count }) => {
       const running = bySlot.get(slot);
-      return running === undefined ? [] : [{ running, input: slotInput(running, count) }];
+      return running === undefined ? [] : [{ running, input: running.sequence.input(slot, count) }];
     });
   }
 
@@ -320,11 +261,11 @@ export class StepLoop {
       if (job.started) for (const event of sequence.end("length")) this.#told.push([job.id, event]);
       else this.#refuse(job.id, "The time for the request was over before its prompt was computed.");
     }
-    for (const { id, choice, request } of this.#begun.filter((job) => job.started && late(job))) {
+    for (const { id, choice, request } of this.#admission.begun.filter((job) => job.started && late(job))) {
       for (let index = choice; index < request.choices; index += 1) {
         this.#told.push([id, { type: "finish", index, reason: "length", completionTokens: 0 }]);
       }
-      this.#begun = this.#begun.filter((job) => job.id !== id);
+      this.#admission.remove(id);
     }
   }
 
@@ -340,8 +281,7 @@ export class StepLoop {
 
   /** Takes a request out, wherever it is. */
   #drop(id: number): void {
-    this.#queue.remove(id);
-    this.#begun = this.#begun.filter((job) => job.id !== id);
+    this.#admission.remove(id);
     for (const { job, sequence } of this.#running) if (job.id === id) sequence.finished = true;
   }
 
@@ -352,7 +292,7 @@ export class StepLoop {
 
   /** Fails a request for which there is no room; it may be tried again when about its turn would have come. */
   #refuse(id: number, message: string): void {
-    const turnMs = (this.#heldMs * (this.#queue.length + 1)) / this.#parts.engine.info.slots;
+    const turnMs = (this.#heldMs * (this.#admission.waiting + 1)) / this.#parts.engine.info.slots;
     const retryAfter = Math.min(60, Math.max(1, Math.ceil(turnMs / 1000)));
     this.#fail(id, { code: "server_is_overloaded", message, retryAfter });
     this.#report();
@@ -361,20 +301,9 @@ export class StepLoop {
   /** Tells what has happened. */
   #report(): void {
     const busy = this.#running.filter(({ sequence }) => !sequence.finished).length;
-    const waiting = this.#queue.length;
+    const waiting = this.#admission.waiting;
     const events = this.#told;
     this.#told = [];
     this.#parts.report({ events, busy, waiting });
   }
-}
-
-function slotInput({ slot, sequence }: Running, count: number): SlotInput {
-  const { computed, tokens, pending, scoresPrompt, decoding } = sequence;
-  const last = count === pending ? "last" : "none";
-  return {
-    slot,
-    position: computed,
-    tokens: tokens.slice(computed, computed + count),
-    logits: scoresPrompt && !decoding ? "every" : last,
-  };
 }
