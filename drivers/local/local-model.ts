@@ -92,8 +92,9 @@ export class LocalModel implements Model {
   ): AsyncGenerator<GenerationEvent, void, undefined> {
     signal.throwIfAborted();
     this.#validate(request);
-    this.#supervisor.admit(request);
     const engine = await unlessAborted(this.#supervisor.engine(), signal);
+    // Not before: while an engine was being started, others may have shown what this request does to engines.
+    this.#supervisor.admit(request);
     signal.throwIfAborted();
     const { id, events } = engine.generate(request);
     const abort = () => events.fail(signal.reason);
