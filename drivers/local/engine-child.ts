@@ -44,7 +44,7 @@ export interface Exit {
 /** Signals that a process brings upon itself. */
 const FAULTS: readonly NodeJS.Signals[] = ["SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP"];
 
-/** One request that the process serves. */
+/** One request that the process has not finished. */
 interface Stream {
   readonly request: GenerationRequest;
   readonly events: EventQueue<WireEvent>;
@@ -52,6 +52,8 @@ interface Stream {
   running: boolean;
   /** Whether the client has been told anything. */
   told: boolean;
+  /** Choices that are not finished. */
+  left: number;
 }
 
 /** One engine process from its start to its end, seen from the gateway. */
@@ -127,7 +129,7 @@ export class EngineChild {
     if (this.#ended) {
       events.fail(lost());
     } else {
-      this.#streams.set(id, { request, events, running: false, told: false });
+      this.#streams.set(id, { request, events, running: false, told: false, left: request.choices });
       this.#watchdog.busy();
       this.#send({ type: "generate", id, request });
     }
@@ -201,7 +203,11 @@ export class EngineChild {
       stream.running = event.type !== "error";
       stream.told ||= event.type !== "running";
       stream.events.push(event);
+      if (event.type === "finish") stream.left -= 1;
+      // Its reader may take its time: that is no work for the engine any more.
+      if (event.type === "error" || stream.left === 0) this.#streams.delete(id);
     }
+    this.#idleIfDone();
   }
 
   /** Asks for a sign of life, unless one is due already. */

@@ -172,6 +172,16 @@ test("a request that kills engines is refused after two, others are not", async 
   expect(model.status().restarts).toBe(2);
 });
 
+test("a reader that takes its time is not taken for an engine that hangs", async () => {
+  const model = await start({}, { stallTimeoutMs: 300 });
+  const other = await start({}, { stallTimeoutMs: 300 });
+  const events = await begun(model, request([1], 20));
+  // Once this one is noticed, the reader has taken longer than an engine may.
+  expect(await codeOf(collect(other, request([HANG])))).toBe("engine_unavailable");
+  await drain(events);
+  expect(model.status()).toMatchObject({ state: "ready", restarts: 0 });
+});
+
 test("an engine that hangs is ended and replaced", async () => {
   const model = await start({}, { stallTimeoutMs: 300 });
   const other = await begun(model, request([1], 4000));
