@@ -61,6 +61,7 @@ async function leaveAtRandom(site: Site, size: number, random: Random): Promise<
   const crowd = new Crowd(size, (index, onData) =>
     site.long(`Leave ${index}`, { stream: index % 4 !== 3 }, onData),
   );
+  await until("all requests", async () => (await site.present()) >= size, 10_000);
   const moments = crowd.exchanges
     .map((exchange, index) => ({ exchange, index, at: below(random, 1000) }))
     .toSorted((a, b) => a.at - b.at);

@@ -73,10 +73,15 @@ export class Site {
     return { state, restarts, waiting: queued_requests, busy: slots?.busy ?? 0 };
   }
 
+  /** Requests that have a slot or wait for one. */
+  async present(): Promise<number> {
+    const { busy, waiting } = await this.facts();
+    return busy + waiting;
+  }
+
   /** Whether neither a slot nor a place in the queue is taken. */
   async idle(): Promise<boolean> {
-    const { busy, waiting } = await this.facts();
-    return busy + waiting === 0;
+    return (await this.present()) === 0;
   }
 
   admin(action: "load" | "unload"): Promise<End> {
