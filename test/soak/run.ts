@@ -60,15 +60,16 @@ async function main(): Promise<void> {
     "What `npm run soak` found: a gateway in a process of its own, the embedded model, real faults. The tests run the same in short.",
     `Seed ${seed}; ${cores.length} × ${cores[0]?.model}; Node ${process.version}; ${new Date().toISOString()}.`,
   ];
+  console.log(`${parts.join("\n\n")}\n`);
   const broken: string[] = [];
   for (const [index, scenario] of chosen.entries()) {
     const { seconds, figures } = await timed(scenario, new Random(seed, index), minutes);
     const part = `## ${scenario.name}\n\n${scenario.about} ${seconds} s.\n\n${figureTable(figures)}`;
     console.log(`${part}\n`);
     parts.push(part);
+    if (options.report !== undefined) writeFileSync(options.report, `${parts.join("\n\n")}\n`);
     broken.push(...figures.filter(violated).map(({ what }) => `${scenario.name}: ${what}`));
   }
-  if (options.report !== undefined) writeFileSync(options.report, `${parts.join("\n\n")}\n`);
   for (const what of broken) console.error(`violated: ${what}`);
   if (broken.length > 0) process.exitCode = 1;
 }
