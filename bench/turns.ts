@@ -80,8 +80,10 @@ async function measureRound(
   const texts: string[] = [];
   try {
     for (const row of rows) {
+      const began = performance.now();
       try {
         const outcome = await MEASUREMENTS[row]?.({ server, model, client, round });
+        console.error(`  ${server.name}: ${row}, ${((performance.now() - began) / 1000).toFixed(1)} s`);
         Object.assign(figures, outcome?.figures);
         texts.push(...(outcome?.texts ?? []));
       } catch (error) {

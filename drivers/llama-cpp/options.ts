@@ -72,7 +72,7 @@ export const llamaCppOptions = z
       .max(STEP_TOKENS)
       .optional()
       .describe(
-        "Most prompt tokens of a step while answers are running; by default as many as keep their next token from coming later than twice the usual gap, or 40 ms.",
+        "Most prompt tokens of a step while answers are running; by default as many as keep their next token from coming later than twice the usual gap, or 150 ms.",
       ),
     share_prefix_cache: z
       .boolean()

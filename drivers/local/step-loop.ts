@@ -176,7 +176,8 @@ export class StepLoop {
     try {
       const output = await engine.step(work.map(({ input }) => input));
       const tokens = work.reduce((sum, { input }) => sum + input.tokens.length, 0);
-      this.#pace.learn({ ms: monotonic() - began, decoding, promptTokens: tokens - decoding });
+      const prompts = this.#running.length - decoding;
+      this.#pace.learn({ ms: monotonic() - began, decoding, prompts, promptTokens: tokens - decoding });
       let row = 0;
       for (const { running, input } of work) row = this.#advance(running, input, output, row);
     } catch (error) {
@@ -191,7 +192,7 @@ export class StepLoop {
   #plan(): { running: Running; input: SlotInput }[] {
     const { engine, limits } = this.#parts;
     const decoding = this.#running.filter(({ sequence }) => sequence.decoding).length;
-    const paced = this.#pace.promptTokens(decoding);
+    const paced = this.#pace.promptTokens(decoding, this.#running.length - decoding);
     const shares = planStep(
       this.#running.map(({ slot, sequence: { pending, decoding, scoresPrompt } }) => {
         return { slot, pending, decoding, scored: scoresPrompt };

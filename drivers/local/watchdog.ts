@@ -1,3 +1,6 @@
+/** A timer that is so late tells that this process itself stood still, and nothing of the engine. */
+const LATE_MS = 1000;
+
 /**
  * Barks when there is work and no sign of progress for `timeoutMs`. One timer that is set again with what is left; a
  * sign of progress costs only a look at the clock.
@@ -31,7 +34,9 @@ export class Watchdog {
   }
 
   #set(ms: number): void {
+    const due = performance.now() + ms;
     this.#timer = setTimeout(() => {
+      if (performance.now() - due > LATE_MS) this.progress();
       const left = this.#progressAt + this.#timeoutMs - performance.now();
       if (left > 0) {
         this.#set(left);
