@@ -136,7 +136,7 @@ async function besideStreams(turn: Turn): Promise<Outcome> {
           "/v1/completions",
           request(
             turn,
-            randomPrompt(turn.model, 16, `${turn.round} run ${index}`),
+            randomPrompt(turn.model, 16, `${turn.round} run ${length} ${index}`),
             turn.model.contextLength - 50,
           ),
           {
@@ -156,7 +156,7 @@ async function besideStreams(turn: Turn): Promise<Outcome> {
       await Promise.all(begun.map(({ promise }) => promise));
       const { sentAt, firstTextMs } = await answer(
         turn,
-        randomPrompt(turn.model, length, `${turn.round} beside`),
+        randomPrompt(turn.model, length, `${turn.round} beside ${length}`),
         FEW_TOKENS,
       );
       figures[`first token, new prompt of ${length} beside 8 streams, ms`] = firstTextMs;

@@ -104,7 +104,17 @@ export async function measureMemory(
 ): Promise<ServerRounds[]> {
   const name = `memory, ${served.slots} slots of ${served.context} filled, MiB`;
   const measured: ServerRounds[] = [];
-  for (const server of await startAll(served, peers)) {
+  // One at a time: what two map of the same file would count half for each.
+  const starts = [
+    () => startGateway(served),
+    ...peers.map(
+      ({ name: peer, folder }) =>
+        () =>
+          startLlamaServer(folder, peer, served),
+    ),
+  ];
+  for (const start of starts) {
+    const server = await start();
     try {
       const filled = await filledMemory(server, model, served.slots, served.context);
       measured.push({ name: server.name, rounds: [{ [name]: filled }] });

@@ -74,7 +74,7 @@ export class RowKernel {
     topP: number,
     minP: number,
   ): { count: number; total: number } {
-    const count = this.#wasm.candidates(this.largest(), temperature, topK, topP, minP);
+    const count = this.#wasm.candidates(this.largest(), temperature, Math.min(topK, this.#size), topP, minP);
     return { count, total: this.#wasm.totalWeight() };
   }
 

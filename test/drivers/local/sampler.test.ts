@@ -149,6 +149,13 @@ test.each([
   expect(() => score(kernel, broken, 0, 1)).toThrow(BadLogits);
 });
 
+test("a top_k beyond the vocabulary takes nothing away, however large", () => {
+  const row = Float32Array.of(1, 2, 3, 4, 5);
+  for (const topK of [6, 2 ** 32 + 1, 2 ** 53 - 1]) {
+    expect(candidates(row, { ...neutral, topK }).count).toBe(5);
+  }
+});
+
 test("a temperature next to nothing takes the best token", () => {
   const sampler = new Sampler(new RowKernel(5));
   const row = Float32Array.of(1, 1.0001, 3, 2.9999, 0);
