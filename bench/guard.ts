@@ -169,7 +169,7 @@ async function roomFindings(model: BenchModel): Promise<Finding[]> {
       flashAttention: "auto",
       mmap: true,
       metadata: {},
-      neededBytes: null,
+      memory: null,
     },
     () => {},
   );

@@ -1,3 +1,5 @@
+import type { MemoryParts } from "./memory.ts";
+
 /** What the driver asks of the engine process; travels in the load message. */
 export interface LlamaEngineOptions {
   /** Absolute path of a GGUF file. */
@@ -22,8 +24,8 @@ export interface LlamaEngineOptions {
   readonly flashAttention: "auto" | "on" | "off";
   /** Map the file into memory rather than reading it. */
   readonly mmap: boolean;
-  /** Bytes that the model will take on a CPU; null: not to be checked. */
-  readonly neededBytes: number | null;
+  /** What the memory that the model takes depends on; null: whether it fits is not checked. */
+  readonly memory: MemoryParts | null;
   /** Metadata that the file lacks or has wrong. */
   readonly metadata: Readonly<Record<string, string | number>>;
 }

@@ -1,5 +1,6 @@
-import { arch, availableMemory, platform } from "node:process";
+import { arch, platform } from "node:process";
 import koffi from "koffi";
+import { availableMemory } from "../local/available-memory.ts";
 import type { Engine, EngineModule } from "../local/engine.ts";
 import { attention } from "./attention.ts";
 import { LlamaContext } from "./context.ts";
@@ -16,7 +17,7 @@ import {
   openLlama,
 } from "./llama.ts";
 import { LoadLog } from "./load-log.ts";
-import { requireMemory } from "./memory.ts";
+import { neededBytes, requireMemory } from "./memory.ts";
 import { Arena, contextParams, modelParams } from "./model-params.ts";
 import { attachThreadPool } from "./thread-pool.ts";
 
@@ -60,9 +61,6 @@ const engine: EngineModule<LlamaEngineOptions> = {
 };
 export default engine;
 
-/** Where what is available includes what the system would give up for it, such as cached files. */
-const TELL_AVAILABLE: readonly NodeJS.Platform[] = ["linux", "win32"];
-
 interface LoadReport {
   readonly log: LoadLog;
   readonly onProgress: (fraction: number) => void;
@@ -75,9 +73,7 @@ async function loadEngine(
 ): Promise<Engine> {
   const { llama, callbacks, devices } = runtime;
   const onGpu = usedGpus(devices, options).length > 0;
-  if (options.neededBytes !== null && !onGpu && TELL_AVAILABLE.includes(platform)) {
-    requireMemory(options.neededBytes, availableMemory());
-  }
+  checkMemory(options, onGpu);
   const model = await loadModel(runtime, options, report);
   const headSize = llama.llama_model_n_embd(model) / llama.llama_model_n_head(model);
   const flashAttention = attention(options.flashAttention, { onGpu, headSize });
@@ -100,6 +96,13 @@ async function loadEngine(
   throw new Error(
     `llama.cpp cannot make a context of ${options.slots} slots with ${options.contextLength} tokens each: ${report.log.reasons}`,
   );
+}
+
+function checkMemory({ memory, gpuLayers }: LlamaEngineOptions, onGpu: boolean): void {
+  const available = availableMemory();
+  if (memory === null || available === null) return;
+  const { layers } = memory;
+  requireMemory(neededBytes(memory, onGpu ? Math.max(0, layers - (gpuLayers ?? layers)) : layers), available);
 }
 
 async function loadModel(

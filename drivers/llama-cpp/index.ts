@@ -4,7 +4,6 @@ import { OperatorError } from "../../src/errors.ts";
 import { startLocalModel } from "../local/index.ts";
 import { Tokenizer } from "../local/tokenizer.ts";
 import type { LlamaEngineOptions } from "./engine-options.ts";
-import { neededBytes } from "./memory.ts";
 import { type LlamaCppOptions, llamaCppOptions, STEP_TOKENS } from "./options.ts";
 import { type ModelSource, modelName, type PreparedModel, readSource } from "./source.ts";
 import { computingThreads } from "./threads.ts";
@@ -92,15 +91,15 @@ function engineOptions(
     flashAttention: options.flash_attention,
     mmap: options.mmap,
     metadata: source.metadata,
-    neededBytes: options.memory_check
-      ? neededBytes({
+    memory: options.memory_check
+      ? {
           ...source.shape,
           weightBytes: prepared.bytes,
           vocabularySize: source.vocabularySize,
           slots: options.parallel,
           contextLength: description.contextLength,
           kvType: options.kv_type,
-        })
+        }
       : null,
   };
 }

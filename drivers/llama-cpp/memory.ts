@@ -20,15 +20,17 @@ const PROCESS_BYTES = 120e6;
 const ACTIVATIONS = 9;
 
 /**
- * Bytes that a model on the CPU will take: weights, keys and values of every slot, what one pass computes in (logits,
- * attention over a full context, activations), and the process. An estimate, within a fifth of what was measured.
+ * Bytes of main memory that a model will take: weights, keys and values of every slot, what one pass computes in
+ * (logits, attention over a full context, activations), and the process. Of weights, keys and values only those of the
+ * `cpuLayers` that are not on a GPU count. An estimate, within a fifth of what was measured on a CPU.
  */
-export function neededBytes(parts: MemoryParts): number {
+export function neededBytes(parts: MemoryParts, cpuLayers = parts.layers): number {
   const { weightBytes, layers, hiddenSize, heads, vocabularySize, slots, contextLength, kvType } = parts;
   const values = 2 * layers * hiddenSize * contextLength * slots;
   const tokens = CPU_PASS_TOKENS + slots;
   const pass = 4 * tokens * (vocabularySize + heads * contextLength + ACTIVATIONS * hiddenSize);
-  return weightBytes + values * (kvType === "f32" ? 4 : 2) + pass + PROCESS_BYTES;
+  const held = weightBytes + values * (kvType === "f32" ? 4 : 2);
+  return (held * cpuLayers) / layers + pass + PROCESS_BYTES;
 }
 
 /** Throws Error with both figures and what to change where there is less memory than needed. */

@@ -65,7 +65,9 @@ export const llamaCppOptions = z
     memory_check: z
       .boolean()
       .default(true)
-      .describe("Refuse to load a model on a CPU that will take more memory than is available."),
+      .describe(
+        "Refuse to load a model that will take more main memory than is available (Linux and Windows).",
+      ),
     prefill_chunk: z
       .int()
       .min(1)

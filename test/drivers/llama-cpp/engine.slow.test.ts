@@ -232,7 +232,7 @@ describe("loading", () => {
         flashAttention: "off",
         mmap: false,
         metadata: {},
-        neededBytes: null,
+        memory: null,
       },
       (fraction) => seen.push(fraction),
     );

@@ -41,7 +41,7 @@ export function loadEngine(modelPath: string, options: Partial<LlamaEngineOption
     flashAttention: "auto",
     mmap: true,
     metadata: {},
-    neededBytes: null,
+    memory: null,
     ...options,
   };
   return engineModule.load(all, () => {});

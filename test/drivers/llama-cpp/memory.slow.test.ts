@@ -3,9 +3,15 @@ import { neededBytes, requireMemory } from "../../../drivers/llama-cpp/memory.ts
 import { NEUTRAL, ORDINARY } from "../../../src/core/generation.ts";
 import { embeddedModel } from "../../golden-data.ts";
 import { loadModel, removeCache } from "./driver-fixture.ts";
-import { convertedCheckpoint, loadEngine } from "./gguf-fixture.ts";
+import { convertedCheckpoint, loadEngine, removeFixtures } from "./gguf-fixture.ts";
 
-afterAll(removeCache);
+afterAll(() => {
+  removeCache();
+  removeFixtures();
+});
+
+/** The embedded model at f16. */
+const tiny = { weightBytes: 23.3e6, layers: 6, hiddenSize: 320, heads: 4, vocabularySize: 6144 };
 
 test("a model takes about what was foreseen once its slots are full", async () => {
   const slots = 16;
@@ -25,16 +31,8 @@ test("a model takes about what was foreseen once its slots are full", async () =
       ...ORDINARY,
     };
     for await (const _ of model.generate(request, signal));
-    const needed = neededBytes({
-      weightBytes: 23.3e6,
-      layers: 6,
-      hiddenSize: 320,
-      heads: 4,
-      vocabularySize: model.vocabularySize,
-      slots,
-      contextLength: model.contextLength,
-      kvType: "f16",
-    });
+    const { contextLength } = model;
+    const needed = neededBytes({ ...tiny, slots, contextLength, kvType: "f16" });
     const taken = model.status().memoryBytes ?? 0;
     expect(needed / taken).toBeGreaterThan(0.75);
     expect(needed / taken).toBeLessThan(1.5);
@@ -50,7 +48,18 @@ test("a model that will not fit is refused with both figures and what to change"
   expect(() => requireMemory(4e9, 4e9)).not.toThrow();
 });
 
+test("layers on a GPU take no main memory", () => {
+  const parts = { ...tiny, weightBytes: 24e9, slots: 4, contextLength: 2048, kvType: "f16" as const };
+  const all = neededBytes(parts);
+  expect(all - neededBytes(parts, 3)).toBeGreaterThan(12e9);
+  expect(neededBytes(parts, 0)).toBeLessThan(1e9);
+});
+
 test.runIf(["linux", "win32"].includes(process.platform))("the engine looks before it loads", async () => {
   const gguf = await convertedCheckpoint(embeddedModel, "tiny", "f16");
-  await expect(loadEngine(gguf, { neededBytes: 1e15 })).rejects.toThrow("needs about 1000000.0 GB");
+  const memory = { ...tiny, slots: 4, contextLength: 512, kvType: "f32" as const };
+  await expect(loadEngine(gguf, { memory: { ...memory, weightBytes: 1e15 } })).rejects.toThrow(
+    "needs about 1000000.",
+  );
+  (await loadEngine(gguf, { memory })).close();
 });
