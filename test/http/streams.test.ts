@@ -41,6 +41,37 @@ test("a failure before the first event is an ordinary error; one after it is one
   expect(text).toContain('"content":"b"');
 });
 
+test.each([true, false])(
+  "an engine that dies before the first token (stream: %s) is a reason to try again",
+  async (stream) => {
+    const { post } = await runningServer({
+      begin() {
+        throw new GatewayError("engine_unavailable", "The engine stopped.", { retryAfter: 1 });
+      },
+    });
+    const answer = await post(CHAT, chatBody({ stream }));
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).toBe("1");
+    expect(answer.headers.get("x-should-retry")).toBeNull();
+    expect(await answer.json()).toMatchObject({
+      error: { code: "engine_unavailable", type: "server_error" },
+    });
+  },
+);
+
+test("an engine that dies in the middle of an answer that is not streamed is no reason to try again", async () => {
+  const { post } = await runningServer({
+    answer: () => "abc",
+    before(place) {
+      if (place === 2) throw new GatewayError("engine_crashed", "The engine stopped.");
+    },
+  });
+  const answer = await post(CHAT, chatBody());
+  expect(answer.status).toBe(500);
+  expect(answer.headers.get("x-should-retry")).toBe("false");
+  expect(await answer.json()).toMatchObject({ error: { code: "engine_crashed", type: "server_error" } });
+});
+
 test("what a model writes cannot end its stream or break a line of it", async () => {
   const written = 'a\n\ndata: [DONE]\n\n"\u2028b\u2029c\u0085d';
   const { client, post } = await runningServer({ answer: () => written });

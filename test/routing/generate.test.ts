@@ -48,6 +48,7 @@ async function types(stream: AsyncIterable<GenerationEvent>): Promise<string[]> 
 }
 
 const crash = new GatewayError("engine_crashed", "The engine died.");
+const lost = new GatewayError("engine_unavailable", "The engine died.", { retryAfter: 1 });
 const failing: TestDriverOptions = {
   load: () => Promise.reject(new OperatorError("/secret/model.gguf: truncated")),
 };
@@ -69,6 +70,7 @@ test("events pass through, and the lease ends with them", async () => {
 test.each([
   ["cannot be loaded", failing],
   ["crashes before the first event", crashingAt(0)],
+  ["loses its engine before the first event", { before: () => Promise.reject(lost) }],
 ])("a placement that %s gives way to the next, and the reason is logged", async (_, options) => {
   const fixture = testPool();
   const next = testDriver();
@@ -88,6 +90,13 @@ test("after the first event a failure is the caller's, and no other placement is
   expect((await stream.next()).value).toMatchObject({ type: "start" });
   await expect(stream.next()).rejects.toBe(crash);
   expect(next.loads).toBe(0);
+});
+
+test("the last placement's failure is the caller's, with the time after which to try again", async () => {
+  const fixture = testPool();
+  const losing = { before: () => Promise.reject(lost) };
+  const route = testRoute([testDriver(losing), testDriver(losing)]);
+  await expect(types(events(fixture, route))).rejects.toBe(lost);
 });
 
 test.each(["server_is_overloaded", "context_length_exceeded", "invalid_value"] as const)(
