@@ -18,7 +18,10 @@ import { checkInputs, checkSlot } from "./step-check.ts";
 const DECODED = { ok: 0, noRoom: 1, aborted: 2 } as const;
 
 /** Longest step, as far as it can be foreseen, that may keep this thread from its other events. */
-const SHORT_STEP_MS = 20;
+const SHORT_STEP_MS = 50;
+
+/** Steps of about as many tokens take about as long. */
+const sizeClass = (tokens: number): number => Math.ceil(Math.log2(tokens));
 
 /** One llama.cpp context over one model: the engine of this driver. It owns both. */
 export class LlamaContext implements Engine {
@@ -34,8 +37,8 @@ export class LlamaContext implements Engine {
   #logits = new Float32Array(0);
   #logitsAddress: Pointer = null;
   #closed = false;
-  /** Of the last step. */
-  #msPerToken = Number.POSITIVE_INFINITY;
+  /** How long the last step of each size class took. */
+  readonly #stepMs: number[] = [];
 
   private constructor(
     llama: Llama,
@@ -97,13 +100,14 @@ export class LlamaContext implements Engine {
    */
   async #decode(): Promise<number> {
     const { native } = this.#batch;
+    const size = sizeClass(native.n_tokens);
+    const short = (this.#stepMs[size] ?? Number.POSITIVE_INFINITY) < SHORT_STEP_MS;
     this.#abort.clear();
     const started = performance.now();
-    const short = native.n_tokens * this.#msPerToken < SHORT_STEP_MS;
     const result = short
       ? this.#llama.llama_decode(this.#context, native)
       : await callAsync(this.#llama.llama_decode, this.#context, native);
-    this.#msPerToken = (performance.now() - started) / native.n_tokens;
+    this.#stepMs[size] = performance.now() - started;
     if (short) await setImmediate();
     return result;
   }

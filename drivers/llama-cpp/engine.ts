@@ -90,12 +90,19 @@ async function loadEngine(
   });
   if (context !== undefined) {
     attachThreadPool(llama, context.native, devices, options.threads);
+    await warmUp(context);
     return context;
   }
   llama.llama_model_free(model);
   throw new Error(
     `llama.cpp cannot make a context of ${options.slots} slots with ${options.contextLength} tokens each: ${report.log.reasons}`,
   );
+}
+
+/** Reads all weights once and has llama.cpp reserve what it computes in, so that the first request need not wait for it. */
+async function warmUp(engine: Engine): Promise<void> {
+  await engine.step([{ slot: 0, position: 0, tokens: [0, 0], logits: "last" }]);
+  engine.truncate(0, 0);
 }
 
 function checkMemory({ memory, gpuLayers }: LlamaEngineOptions, onGpu: boolean): void {
