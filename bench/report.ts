@@ -1,5 +1,5 @@
 import type { Figures } from "./measurements.ts";
-import { pairedRatio, type Spread, spread } from "./statistics.ts";
+import { type Spread, spread } from "./statistics.ts";
 
 /** What was measured of one server: its figures of each round, in order. */
 export interface ServerRounds {
@@ -11,15 +11,11 @@ export interface ServerRounds {
 export function comparison([ours, ...peers]: readonly ServerRounds[]): string {
   if (ours === undefined) throw new RangeError("no server was measured");
   const head = ["", ours.name, ...peers.flatMap(({ name }) => [name, `${ours.name} / ${name}`])];
-  const names = new Set([ours, ...peers].flatMap(({ rounds }) => Object.keys(rounds[0] ?? {})));
+  const names = new Set([ours, ...peers].flatMap(({ rounds }) => rounds.flatMap(Object.keys)));
   const rows = [...names].map((name) => [
     name,
     shown(valuesOf(ours, name)),
-    ...peers.flatMap((peer) => {
-      const [mine, theirs] = [valuesOf(ours, name), valuesOf(peer, name)];
-      const ratio = mine.length > 0 && theirs.length > 0 ? ratioText(pairedRatio(mine, theirs)) : "";
-      return [shown(theirs), ratio];
-    }),
+    ...peers.flatMap((peer) => [shown(valuesOf(peer, name)), ratioText(ratios(ours, peer, name))]),
   ]);
   return [head, head.map((_, column) => (column === 0 ? "---" : "---:")), ...rows]
     .map((cells) => `| ${cells.join(" | ")} |`)
@@ -29,13 +25,21 @@ export function comparison([ours, ...peers]: readonly ServerRounds[]): string {
 export const valuesOf = ({ rounds }: ServerRounds, name: string): number[] =>
   rounds.map((figures) => figures[name]).filter((value) => value !== undefined);
 
+/** Of each round that measured both, so that what slowed a whole round down counts for neither. */
+const ratios = (ours: ServerRounds, peer: ServerRounds, name: string): number[] =>
+  ours.rounds.flatMap((figures, round) => {
+    const [mine, theirs] = [figures[name], peer.rounds[round]?.[name]];
+    return mine === undefined || theirs === undefined ? [] : [mine / theirs];
+  });
+
 const shown = (values: readonly number[]): string =>
   values.length === 0 ? "" : spreadText(spread(values), rounded);
 
-const ratioText = (ratio: Spread): string => spreadText(ratio, (value) => value.toFixed(2));
+const ratioText = (values: readonly number[]): string =>
+  values.length === 0 ? "" : spreadText(spread(values), (value) => value.toFixed(2));
 
 const spreadText = ({ median, least, most }: Spread, text: (value: number) => string): string =>
-  `${text(median)} (${text(least)}–${text(most)})`;
+  least === most ? text(median) : `${text(median)} (${text(least)}–${text(most)})`;
 
 /** Three digits that mean something, without an exponent. */
 const rounded = (value: number): string =>

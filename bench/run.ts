@@ -57,58 +57,49 @@ async function main(): Promise<void> {
   const facts = { ...machine(), ...served, rounds };
   for (const [name, value] of Object.entries(facts)) console.log(`${name}: ${value}`);
   const results: Measured[] = [];
+  // At once: an hour's measurements outlive what fails after them.
+  const keep = (measured: Measured) => {
+    results.push(measured);
+    print(measured);
+    if (options.json === undefined) return;
+    writeFileSync(options.json, `${JSON.stringify({ ...facts, results }, null, 2)}\n`);
+  };
   for (const [name, type] of models) {
     const model = await benchModel(join(work, "models"), name, type);
     const shape = { ...served, gguf: model.gguf, context: Math.min(CONTEXT, model.contextLength) };
     const servers = await startAll(shape, peers);
     try {
       const workload = { model, rows: rows.filter((row) => row in MEASUREMENTS) };
-      const measured = await measureInTurns(servers, workload, rounds);
-      results.push(measured);
-      print(model.name, measured);
+      keep(await measureInTurns(servers, workload, rounds));
     } finally {
       await Promise.all(servers.map((server) => server.stop()));
     }
     if (rows.includes("memory")) {
       const filled = { ...shape, slots: MEMORY_SLOTS };
-      const measured = {
-        model: model.name,
-        servers: await measureMemory(model, filled, peers),
-        agreement: {},
-      };
-      results.push(measured);
-      print(`${model.name}, memory`, measured);
+      const measured = await measureMemory(model, filled, peers);
+      keep({ model: `${model.name}, memory`, servers: measured, agreement: {} });
     }
   }
   if (rows.includes("loop")) {
     const model = await benchModel(join(work, "models"), "synthetic", "q4_0");
     const servers = await measureEventLoop(model, { ...served, gguf: model.gguf }, rounds);
-    const measured = { model: `${model.name}, the gateway's event loop`, servers, agreement: {} };
-    results.push(measured);
-    print(measured.model, measured);
+    keep({ model: `${model.name}, the gateway's event loop`, servers, agreement: {} });
   }
   if (options.transformers !== undefined) {
     const model = await benchModel(join(work, "models"), "synthetic", "q4_0");
     const peer = { python: options.transformers, checkpoint: join(work, "models", "synthetic") };
     const servers = await measureTransformers(model, { ...served, gguf: model.gguf }, peer, rounds);
-    const measured = { model: `${model.name} beside transformers`, servers, agreement: {} };
-    results.push(measured);
-    print(measured.model, measured);
+    keep({ model: `${model.name} beside transformers`, servers, agreement: {} });
   }
   if (rows.includes("startup")) {
     const servers = await measureStartup(join(work, "cache"), { served, peers, rounds });
-    const measured = { model: "dolly-v2-tiny, from the start", servers, agreement: {} };
-    results.push(measured);
-    print(measured.model, measured);
+    keep({ model: "dolly-v2-tiny, from the start", servers, agreement: {} });
   }
   console.log(`\nload average at the end: ${loadText()}`);
-  if (options.json !== undefined) {
-    writeFileSync(options.json, `${JSON.stringify({ ...facts, results }, null, 2)}\n`);
-  }
 }
 
-function print(title: string, { servers, agreement }: Measured): void {
-  console.log(`\n## ${title}\n\n${comparison(servers)}\n`);
+function print({ model, servers, agreement }: Measured): void {
+  console.log(`\n## ${model}\n\n${comparison(servers)}\n`);
   for (const [peer, text] of Object.entries(agreement)) console.log(`${peer}: ${text}`);
 }
 

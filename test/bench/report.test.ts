@@ -14,7 +14,13 @@ test("a table shows each server's median and spread, and the ratio round by roun
 test("a figure that one server lacks leaves its cells empty", () => {
   const gateway = { name: "gateway", rounds: [{ "engine, µs": 12.345 }] };
   const peer = { name: "peer", rounds: [{}] };
-  expect(comparison([gateway, peer])).toContain("| engine, µs | 12.3 (12.3–12.3) |  |  |");
+  expect(comparison([gateway, peer])).toContain("| engine, µs | 12.3 |  |  |");
+});
+
+test("a round in which one server failed has no ratio, and costs the other rounds nothing", () => {
+  const gateway = { name: "gateway", rounds: [{}, { "tokens/s": 110 }, { "tokens/s": 100 }] };
+  const peer = { name: "peer", rounds: [{ "tokens/s": 1 }, { "tokens/s": 100 }, {}] };
+  expect(comparison([gateway, peer])).toContain("| tokens/s | 105 (100–110) | 50.5 (1–100) | 1.10 |");
 });
 
 test("agreement tells how far answers are equal", () => {
