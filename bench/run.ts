@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { computingCores } from "../drivers/llama-cpp/threads.ts";
+import { computingCores } from "../drivers/local/threads.ts";
 import { OperatorError } from "../src/errors.ts";
 import { measureEventLoop } from "./event-loop.ts";
 import { MEASUREMENTS } from "./measurements.ts";

@@ -1,4 +1,5 @@
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import asc from "assemblyscript/asc";
 import { drivers } from "../drivers/index.ts";
 import { configJsonSchema, configSchema } from "../src/config/schema.ts";
@@ -26,13 +27,26 @@ const schema = configSchema(
 export const generatedFiles: readonly GeneratedFile[] = [
   json("config/dolly.schema.json", configJsonSchema(schema)),
   json("docs/openapi.json", openApi(endpoints)),
-  await rowKernel(),
+  readme(),
+  await kernel("drivers/local/kernel/rows"),
+  await kernel("drivers/onnx/kernel/blocks"),
 ];
 
-/** The row kernel, compiled and wrapped in a module that every build copies by itself. */
-async function rowKernel(): Promise<GeneratedFile> {
-  const source = "drivers/local/kernel/rows.asm.ts";
-  const options = ["-O3", "--noAssert", "--runtime", "stub", "--enable", "simd", "--outFile", "rows.wasm"];
+/** The README with the table of drivers between its marks. */
+function readme(): GeneratedFile {
+  const [begin, end] = ["<!-- drivers: made by `npm run generate` -->\n", "<!-- end of drivers -->"];
+  const text = readFileSync(join(import.meta.dirname, "..", "README.md"), "utf8");
+  const [before = "", rest = ""] = text.split(begin);
+  const after = rest.slice(rest.indexOf(end));
+  const rows = drivers.map(({ name, about }) => `| \`${name}\` | ${about} |\n`);
+  return { path: "README.md", text: `${before}${begin}| driver | |\n|---|---|\n${rows.join("")}${after}` };
+}
+
+/** A kernel, compiled and wrapped in a module that every build copies by itself. `path`: of its files, without endings. */
+async function kernel(path: string): Promise<GeneratedFile> {
+  const source = `${path}.asm.ts`;
+  const name = basename(path);
+  const options = ["-O3", "--noAssert", "--runtime", "stub", "--enable", "simd", "--outFile", "kernel.wasm"];
   const root = ["--baseDir", join(import.meta.dirname, "..")];
   let compiled = Buffer.alloc(0);
   const said: string[] = [];
@@ -46,7 +60,7 @@ async function rowKernel(): Promise<GeneratedFile> {
   const lines = compiled.toString("base64").match(/.{1,100}/g) ?? [];
   const text = lines.map((line) => `  "${line}",`).join("\n");
   return {
-    path: "drivers/local/kernel/rows.wasm.ts",
-    text: `/** Compiled from rows.asm.ts by \`npm run generate\`. */\nexport const ROWS_WASM = [\n${text}\n].join("");\n`,
+    path: `${path}.wasm.ts`,
+    text: `/** Compiled from ${name}.asm.ts by \`npm run generate\`. */\nexport const ${name.toUpperCase()}_WASM = [\n${text}\n].join("");\n`,
   };
 }

@@ -1,6 +1,5 @@
-import { performance } from "node:perf_hooks";
-import { setImmediate } from "node:timers/promises";
 import koffi from "koffi";
+import { bridges } from "../local/bridge.ts";
 import {
   type Engine,
   type EngineInfo,
@@ -8,20 +7,14 @@ import {
   StepInterrupted,
   type StepOutput,
 } from "../local/engine.ts";
+import { callAsync, StepCalls } from "../local/native-call.ts";
+import { checkInputs, checkSlot } from "../local/step-check.ts";
 import { Batch } from "./batch.ts";
-import { bridges } from "./bridge.ts";
-import type { ContextParams, Pointer } from "./layout.ts";
-import { callAsync, type Llama, type NativeCallbacks } from "./llama.ts";
-import { checkInputs, checkSlot } from "./step-check.ts";
+import type { ContextParams, NativeBatch, Pointer } from "./layout.ts";
+import type { Llama, NativeCallbacks } from "./llama.ts";
 
 /** What llama_decode returns. */
 const DECODED = { ok: 0, noRoom: 1, aborted: 2 } as const;
-
-/** Longest step, as far as it can be foreseen, that may keep this thread from its other events. */
-const SHORT_STEP_MS = 50;
-
-/** Steps of about as many tokens take about as long. */
-const sizeClass = (tokens: number): number => Math.ceil(Math.log2(tokens));
 
 /** One llama.cpp context over one model: the engine of this driver. It owns both. */
 export class LlamaContext implements Engine {
@@ -32,13 +25,12 @@ export class LlamaContext implements Engine {
   readonly #memory: Pointer;
   readonly #batch: Batch;
   readonly #abort: AbortFlag;
+  readonly #decode: StepCalls<[Pointer, NativeBatch], number>;
   /** Tokens that each slot holds. */
   readonly #lengths: number[];
   #logits = new Float32Array(0);
   #logitsAddress: Pointer = null;
   #closed = false;
-  /** How long the last step of each size class took. */
-  readonly #stepMs: number[] = [];
 
   private constructor(
     llama: Llama,
@@ -50,6 +42,7 @@ export class LlamaContext implements Engine {
     this.#abort = abort;
     this.#memory = llama.llama_get_memory(context);
     this.#batch = new Batch(info.batchTokens);
+    this.#decode = new StepCalls(llama.llama_decode);
     this.#lengths = Array.from({ length: info.slots }, () => 0);
     this.info = info;
   }
@@ -83,7 +76,9 @@ export class LlamaContext implements Engine {
     for (const { slot, position } of inputs) this.truncate(slot, position);
     const idle = bridges(inputs, this.info, this.#lengths);
     this.#fill(inputs, idle);
-    const result = await this.#decode();
+    this.#abort.clear();
+    const { native } = this.#batch;
+    const result = await this.#decode.call(native.n_tokens, this.#context, native);
     for (const slot of idle) this.#forget(slot, this.#lengths[slot] ?? 0);
     if (result !== DECODED.ok) {
       // Parts of the batch may have been computed: back to what the slots held before.
@@ -92,24 +87,6 @@ export class LlamaContext implements Engine {
     }
     for (const { slot, position, tokens } of inputs) this.#lengths[slot] = position + tokens.length;
     return this.#output(this.#batch.rows);
-  }
-
-  /**
-   * A short step is computed on this thread, since handing it to another one and back costs up to half of the embedded
-   * model's step; a long one on another thread, so that it can be interrupted. Either way other events have their turn.
-   */
-  async #decode(): Promise<number> {
-    const { native } = this.#batch;
-    const size = sizeClass(native.n_tokens);
-    const short = (this.#stepMs[size] ?? Number.POSITIVE_INFINITY) < SHORT_STEP_MS;
-    this.#abort.clear();
-    const started = performance.now();
-    const result = short
-      ? this.#llama.llama_decode(this.#context, native)
-      : await callAsync(this.#llama.llama_decode, this.#context, native);
-    this.#stepMs[size] = performance.now() - started;
-    if (short) await setImmediate();
-    return result;
   }
 
   #fill(inputs: readonly SlotInput[], idle: readonly number[]): void {

@@ -3,6 +3,7 @@ import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { OperatorError } from "../../src/errors.ts";
 import type { NeoxConfig } from "../local/checkpoint/config.ts";
+import { NotRepresentable } from "../local/checkpoint/encode-floats.ts";
 import { fault, fileFault } from "../local/checkpoint/files.ts";
 import { toFloat32 } from "../local/checkpoint/floats.ts";
 import { type Checkpoint, type CheckpointHeader, openCheckpoint } from "../local/checkpoint/index.ts";
@@ -10,7 +11,7 @@ import { tensorFault, WEIGHT_DTYPES } from "../local/checkpoint/tensor.ts";
 import { DEFAULT_ALIGNMENT, padTo, type TensorType, tensorBytes } from "./gguf/format.ts";
 import { encodeHeader } from "./gguf/header.ts";
 import { ggufMetadata } from "./gguf/metadata.ts";
-import { encode, NotRepresentable } from "./gguf/quantise.ts";
+import { encode } from "./gguf/quantise.ts";
 import { planTensors, type TensorPlan } from "./gguf/tensors.ts";
 
 /** Changes whenever the same checkpoint gives another file. */
@@ -56,7 +57,7 @@ export async function convertToGguf(conversion: Conversion): Promise<Converted> 
 export function requireGptNeox({ folder, config }: Pick<CheckpointHeader, "folder" | "config">): NeoxConfig {
   if (config.architecture === "gptj") {
     throw new OperatorError(
-      `${folder}: is a GPT-J model, which llama.cpp, and so GGUF, does not have. It needs the ONNX driver or an upstream engine such as vLLM; neither is part of this release yet`,
+      `${folder}: is a GPT-J model, which llama.cpp, and so GGUF, does not have; serve it with driver: onnx`,
     );
   }
   if (!config.attentionBias) {

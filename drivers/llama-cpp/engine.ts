@@ -2,13 +2,13 @@ import { arch, platform } from "node:process";
 import koffi from "koffi";
 import { availableMemory } from "../local/available-memory.ts";
 import type { Engine, EngineModule } from "../local/engine.ts";
+import { callAsync } from "../local/native-call.ts";
 import { attention } from "./attention.ts";
 import { LlamaContext } from "./context.ts";
 import type { LlamaEngineOptions } from "./engine-options.ts";
 import { type Pointer, progressCallback } from "./layout.ts";
 import { findLibraries, type Gpu } from "./library.ts";
 import {
-  callAsync,
   type Device,
   type Llama,
   loadBackends,

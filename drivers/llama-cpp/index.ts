@@ -1,12 +1,13 @@
 import { extname } from "node:path";
 import { defineDriver, type LoadContext, type ModelDescription } from "../../src/core/driver.ts";
-import { OperatorError } from "../../src/errors.ts";
+import { describeLocal } from "../local/description.ts";
 import { startLocalModel } from "../local/index.ts";
+import { roomOf, STEP_TOKENS } from "../local/options.ts";
+import { computingThreads } from "../local/threads.ts";
 import { Tokenizer } from "../local/tokenizer.ts";
 import type { LlamaEngineOptions } from "./engine-options.ts";
-import { type LlamaCppOptions, llamaCppOptions, STEP_TOKENS } from "./options.ts";
+import { type LlamaCppOptions, llamaCppOptions } from "./options.ts";
 import { type ModelSource, modelName, type PreparedModel, readSource } from "./source.ts";
-import { computingThreads } from "./threads.ts";
 
 /** Imported in the engine's process only; it has this file's extension, in the sources and in a build. */
 const ENGINE = new URL(`./engine${extname(import.meta.url)}`, import.meta.url).href;
@@ -14,7 +15,8 @@ const ENGINE = new URL(`./engine${extname(import.meta.url)}`, import.meta.url).h
 /** Runs GPT-NeoX models with llama.cpp, on a CPU or a GPU. */
 export const llamaCpp = defineDriver({
   name: "llama-cpp",
-  about: "Runs Dolly v2 and other GPT-NeoX models with llama.cpp, on a CPU or a GPU.",
+  about:
+    "Runs GPT-NeoX checkpoints and GGUF files with llama.cpp, in a child process for each model: on a CPU, and with one more install on CUDA and Vulkan.",
   options: llamaCppOptions,
   paths: ["model"],
   async inspect(options, context) {
@@ -31,14 +33,7 @@ export const llamaCpp = defineDriver({
         tokenizer: new Tokenizer(source.tokenizer, source.vocabularySize),
         endOfText: source.endOfText,
         engine: { module: ENGINE, options: engineOptions(options, { source, description, prepared }) },
-        limits: {
-          prefillChunk: options.prefill_chunk ?? null,
-          sharePrefixCache: options.share_prefix_cache,
-          maxQueue: options.max_queue,
-          queueTimeoutMs: options.queue_timeout * 1000,
-        },
-        stallTimeoutMs: options.stall_timeout * 1000,
-        loadTimeoutMs: options.load_timeout * 1000,
+        ...roomOf(options),
         context,
       },
       signal,
@@ -49,21 +44,9 @@ export const llamaCpp = defineDriver({
 function describe(
   source: ModelSource,
   { model }: LlamaCppOptions,
-  { maxModelLen, name }: LoadContext,
+  context: Pick<LoadContext, "maxModelLen" | "name">,
 ): ModelDescription {
-  const { contextLength, vocabularySize, precision, tokenizer } = source;
-  if (maxModelLen !== undefined && maxModelLen > contextLength) {
-    throw new OperatorError(
-      `${name}: max_model_len ${maxModelLen} is more than the model's context of ${contextLength} tokens (${model})`,
-    );
-  }
-  return {
-    name: modelName(model),
-    contextLength: maxModelLen ?? contextLength,
-    vocabularySize,
-    precision,
-    controlTokens: tokenizer.added_tokens.filter(({ special }) => special).map(({ content }) => content),
-  };
+  return describeLocal(source, { name: modelName(model), path: model }, context);
 }
 
 interface Start {

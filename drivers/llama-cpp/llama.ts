@@ -163,17 +163,3 @@ function listDevices(llama: Llama): Device[] {
     };
   });
 }
-
-/** Calls a native function on a thread of its own. */
-export function callAsync<Args extends unknown[], Result>(
-  native: { async: (...args: [...Args, (error: unknown, result: Result) => void]) => void },
-  ...args: Args
-): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    native.async(...args, (error, result) => {
-      // koffi passes null where nothing went wrong.
-      if (error === null || error === undefined) resolve(result);
-      else reject(error);
-    });
-  });
-}

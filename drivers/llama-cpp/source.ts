@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import type { LoadContext } from "../../src/core/driver.ts";
 import { OperatorError } from "../../src/errors.ts";
 import { hashFiles } from "../local/checkpoint/content-hash.ts";
 import { fault, fileFault, openFile } from "../local/checkpoint/files.ts";
-import { type CheckpointHeader, openCheckpoint, readCheckpointHeader } from "../local/checkpoint/index.ts";
+import { readCheckpointHeader } from "../local/checkpoint/index.ts";
+import { checkpointHash, hashOptions } from "../local/checkpoint-hash.ts";
 import { cachedModel } from "../local/model-cache.ts";
 import type { TokenizerJson } from "../local/tokenizer-json.ts";
 import { CONVERTER_VERSION, convertToGguf, requireGptNeox } from "./convert.ts";
@@ -69,38 +70,26 @@ async function readCheckpointSource({ model, type: wanted }: LlamaCppOptions): P
     async prepare({ name, cacheDir, onProgress }, signal) {
       const content = await checkpointHash(header, { name, cacheDir, onProgress }, signal);
       const task = `converting ${name} to ${type}`;
-      const path = await cachedModel({
+      const fileName = `${header.name}-${type}.gguf`;
+      const folder = await cachedModel({
         cacheDir,
-        key: [content, type, `gguf ${CONVERTER_VERSION}`],
-        fileName: `${header.name}-${type}.gguf`,
+        key: [fileName, content, type, `gguf ${CONVERTER_VERSION}`],
         signal,
-        make: (output) =>
-          convertToGguf({
+        make: async (temporary) => {
+          const made = await convertToGguf({
             source: model,
             type,
-            output,
+            output: join(temporary, fileName),
             signal,
             onProgress: (fraction) => onProgress({ task, fraction }),
-          }),
+          });
+          return [{ ...made, name: fileName }];
+        },
       });
+      const path = join(folder, fileName);
       return { path, fingerprint: fingerprint(content, type), bytes: (await stat(path)).size };
     },
   };
-}
-
-type Reading = Pick<LoadContext, "name" | "cacheDir" | "onProgress">;
-
-async function checkpointHash(
-  header: CheckpointHeader,
-  reading: Reading,
-  signal: AbortSignal,
-): Promise<string> {
-  const checkpoint = await openCheckpoint(header);
-  try {
-    return await checkpoint.contentHash(hashOptions(reading, signal));
-  } finally {
-    await checkpoint.close();
-  }
 }
 
 async function readGgufSource({ model, type }: LlamaCppOptions): Promise<ModelSource> {
@@ -128,11 +117,6 @@ async function readGgufSource({ model, type }: LlamaCppOptions): Promise<ModelSo
       }
     },
   };
-}
-
-function hashOptions({ name, cacheDir, onProgress }: Reading, signal: AbortSignal) {
-  const task = `reading ${name}`;
-  return { cacheDir, signal, onProgress: (fraction: number) => onProgress({ task, fraction }) };
 }
 
 /** Changes with the weights' content, their precision and the engine's release. */

@@ -7,85 +7,126 @@ import { z } from "zod";
 import { writeAtomically } from "./atomic-write.ts";
 import { fileFault, identityOf } from "./checkpoint/files.ts";
 
+/** A file of an entry, as it was written. */
+export interface MadeFile {
+  /** Base name, such as `dolly-v2-3b-f16.gguf`. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Hexadecimal. */
+  readonly sha256: string;
+}
+
 export interface CacheRequest {
   readonly cacheDir: string;
-  /** What the file depends on: the source's content, the type, the converter's version. */
+  /** What the files depend on: the source's name and content, the type, the converter's version. */
   readonly key: readonly string[];
-  /** Base name of the file, such as `dolly-v2-3b-f16.gguf`. */
-  readonly fileName: string;
-  /** Writes the file at the path it is given, and says what it wrote; the same bytes for the same key, every time. */
-  make(temporaryPath: string): Promise<{ readonly bytes: number; readonly sha256: string }>;
+  /** Writes files into the folder that it is given, and says which; the same bytes for the same key, every time. */
+  make(temporaryFolder: string): Promise<readonly MadeFile[]>;
   readonly signal?: AbortSignal;
 }
 
 const MANIFEST = "manifest.json";
 const manifestSchema = z.object({
-  bytes: z.int().min(0),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** Size, time of change and inode of the file when its content was last compared with the hash. */
-  seen: z.string(),
+  files: z
+    .array(
+      z.object({
+        name: z.string().regex(/^[^/\\]+$/),
+        bytes: z.int().min(0),
+        sha256: z.string().regex(/^[0-9a-f]{64}$/),
+        /** Size, time of change and inode of the file when its content was last compared with the hash. */
+        seen: z.string(),
+      }),
+    )
+    .min(1),
 });
 type Manifest = z.output<typeof manifestSchema>;
+type SeenFile = Manifest["files"][number];
 
-/** A temporary file is left over once this much older than a new one, in milliseconds. */
+/** A temporary folder is left over once this much older than a new one, in milliseconds. */
 const LEFT_OVER_MS = 24 * 60 * 60 * 1000;
 
 /**
- * The path of a file in the cache, which is made where it is missing or damaged. An entry is a folder named by its key,
- * with the file and a manifest. A file that looks as when it was last checked is trusted; one that does not is read again
- * and compared with its SHA-256.
+ * The folder of an entry in the cache, which is made where it is missing or damaged. It is named by its key, and holds
+ * the entry's files and a manifest. A file that looks as when it was last checked is trusted; one that does not is read
+ * again and compared with its SHA-256.
  *
- * Two processes may make the same entry at once. Both write temporary files of their own; the second to finish finds the
- * first one's entry and drops its own. Since both would hold the same bytes, no lock is needed, and none can be left
- * behind by a process that died.
+ * Two processes may make the same entry at once. Both write into temporary folders of their own; the second to finish
+ * finds the first one's entry and drops its own. Since both would hold the same bytes, no lock is needed, and none can
+ * be left behind by a process that died.
  */
 export async function cachedModel(request: CacheRequest): Promise<string> {
-  const { cacheDir, key, fileName, make, signal } = request;
-  const entry = createHash("sha256").update(JSON.stringify([fileName, ...key]));
-  const folder = join(cacheDir, entry.digest("hex").slice(0, 32));
-  const path = join(folder, fileName);
-  if (await isWhole(folder, path, signal)) return path;
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  const { cacheDir, key, make, signal } = request;
+  const entry = createHash("sha256").update(JSON.stringify(key)).digest("hex");
+  const folder = join(cacheDir, entry.slice(0, 32));
+  if (await isWhole(folder, signal)) return folder;
+  const temporary = join(folder, `${randomUUID()}.tmp`);
+  await mkdir(temporary, { recursive: true }).catch((error: unknown) => {
     throw fileFault(folder, error);
   });
-  const temporary = join(folder, `${fileName}.${randomUUID()}.tmp`);
   try {
     const made = await make(temporary);
     signal?.throwIfAborted();
     await removeLeftOvers(folder, temporary);
-    if (await isWhole(folder, path, signal)) return path;
-    await rename(temporary, path).catch(async (error: unknown) => {
-      // Windows does not replace a file that another process has open: then it is the one that process made.
-      if (!(await isWhole(folder, path, signal))) throw error;
-    });
-    await writeManifest(folder, { ...made, seen: await look(path) });
-    return path;
+    if (await isWhole(folder, signal)) return folder;
+    for (const { name } of made) await moveInto(folder, temporary, name, signal);
+    const files = await Promise.all(
+      made.map(async (file) => ({ ...file, seen: await look(join(folder, file.name)) })),
+    );
+    await writeManifest(folder, { files });
+    return folder;
   } catch (error) {
     signal?.throwIfAborted();
     throw fileFault(folder, error);
   } finally {
-    await rm(temporary, { force: true });
+    await rm(temporary, { recursive: true, force: true });
   }
+}
+
+async function moveInto(
+  folder: string,
+  temporary: string,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await rename(join(temporary, name), join(folder, name)).catch(async (error: unknown) => {
+    // Windows does not replace a file that another process has open: then it is the one that process made.
+    if (!(await isWhole(folder, signal))) throw error;
+  });
 }
 
 const look = async (path: string): Promise<string> => identityOf(await stat(path, { bigint: true }));
 
-async function isWhole(folder: string, path: string, signal: AbortSignal | undefined): Promise<boolean> {
+async function isWhole(folder: string, signal: AbortSignal | undefined): Promise<boolean> {
   const manifest = await readManifest(folder);
   if (!manifest) return false;
   try {
-    const seen = await look(path);
-    if (seen === manifest.seen) return true;
-    if (Number(seen.split("-")[0]) !== manifest.bytes) return false;
-    const hash = createHash("sha256");
-    await pipeline(createReadStream(path), hash, { signal });
-    if (hash.digest("hex") !== manifest.sha256) return false;
-    await writeManifest(folder, { ...manifest, seen });
+    const files: SeenFile[] = [];
+    for (const file of manifest.files) {
+      const checked = await check(join(folder, file.name), file, signal);
+      if (checked === undefined) return false;
+      files.push(checked);
+    }
+    const changed = files.some(({ seen }, index) => seen !== manifest.files[index]?.seen);
+    if (changed) await writeManifest(folder, { files });
     return true;
   } catch {
     signal?.throwIfAborted();
     return false;
   }
+}
+
+/** The file as it looks now; undefined where its content is another. */
+async function check(
+  path: string,
+  file: SeenFile,
+  signal: AbortSignal | undefined,
+): Promise<SeenFile | undefined> {
+  const seen = await look(path);
+  if (seen === file.seen) return file;
+  if (Number(seen.split("-")[0]) !== file.bytes) return undefined;
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash, { signal });
+  return hash.digest("hex") === file.sha256 ? { ...file, seen } : undefined;
 }
 
 async function readManifest(folder: string): Promise<Manifest | undefined> {
@@ -99,7 +140,7 @@ async function readManifest(folder: string): Promise<Manifest | undefined> {
 const writeManifest = (folder: string, manifest: Manifest): Promise<void> =>
   writeAtomically(join(folder, MANIFEST), JSON.stringify(manifest));
 
-/** Removes temporary files of processes that died; the file system's own clock says which are old. */
+/** Removes what processes left that died; the file system's own clock says what is old. */
 async function removeLeftOvers(folder: string, own: string): Promise<void> {
   const { mtimeMs } = await stat(own);
   for (const name of await readdir(folder)) {
@@ -109,6 +150,6 @@ async function removeLeftOvers(folder: string, own: string): Promise<void> {
       (entry) => mtimeMs - entry.mtimeMs,
       () => 0,
     );
-    if (age > LEFT_OVER_MS) await rm(path, { force: true });
+    if (age > LEFT_OVER_MS) await rm(path, { recursive: true, force: true });
   }
 }

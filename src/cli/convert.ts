@@ -3,40 +3,93 @@ import { OperatorError } from "../errors.ts";
 import { showProgress } from "./progress.ts";
 import { after, type Terminal } from "./terminal.ts";
 
-export const GGUF_TYPES = ["f32", "f16", "bf16", "q8_0", "q4_0"] as const;
-export type GgufType = (typeof GGUF_TYPES)[number];
+export const FORMATS = ["gguf", "onnx"] as const;
+type Format = (typeof FORMATS)[number];
+
+/** Types of the weights, by format. */
+export const FORMAT_TYPES = {
+  gguf: ["f32", "f16", "bf16", "q8_0", "q4_0"],
+  onnx: ["f32", "f16", "bf16", "int8", "q8", "int4"],
+} as const;
+/** Values that share a scale, of ONNX's q8 and int4. */
+export const ONNX_BLOCKS = [32, 64, 128] as const;
 
 export interface ConvertFlags {
-  readonly type: GgufType;
+  readonly to: Format;
+  readonly type: string;
+  readonly block?: string;
   readonly output: string;
 }
 
-/** Converts a checkpoint folder to a GGUF file. SIGINT and SIGTERM stop it, and leave nothing behind. */
+interface Work {
+  readonly source: string;
+  readonly output: string;
+  readonly onProgress: (fraction: number) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Converts a checkpoint folder to a model file, or folder. SIGINT and SIGTERM stop it, and leave nothing behind. */
 export async function convert(source: string, flags: ConvertFlags, terminal: Terminal): Promise<void> {
-  const { convertToGguf } = await import("../../drivers/llama-cpp/convert.ts");
+  const { type } = flags;
+  const start = flags.to === "gguf" ? toGguf(flags) : toOnnx(flags);
   const interrupted = new AbortController();
   const ignoreSignals = terminal.onSignal((signal) => {
     interrupted.abort(new OperatorError(`${signal}: stopped; nothing was written`));
   });
   const output = resolve(terminal.cwd, flags.output);
-  const display = showProgress(`converting to ${flags.type}`, {
+  const task = `converting to ${type}`;
+  const display = showProgress(task, {
     note: terminal.note,
     columns: terminal.columns,
     monotonic: () => performance.now(),
     after,
   });
   try {
-    const { bytes } = await convertToGguf({
+    const { bytes } = await start({
       source: resolve(terminal.cwd, source),
-      type: flags.type,
       output,
       signal: interrupted.signal,
-      onProgress: (fraction) => display.update({ task: `converting to ${flags.type}`, fraction }),
+      onProgress: (fraction) => display.update({ task, fraction }),
     });
     display.end();
-    terminal.print(`${output}: ${flags.type}, ${bytes} bytes\n`);
+    terminal.print(`${output}: ${type}, ${bytes} bytes\n`);
   } finally {
     display.end();
     ignoreSignals();
   }
 }
+
+type Start = (work: Work) => Promise<{ readonly bytes: number }>;
+
+function toGguf(flags: ConvertFlags): Start {
+  const type = knownType("gguf", flags.type);
+  if (flags.block !== undefined) throw usage("--block: only --to onnx has blocks to choose from");
+  return async (work) => {
+    const { convertToGguf } = await import("../../drivers/llama-cpp/convert.ts");
+    return convertToGguf({ ...work, type });
+  };
+}
+
+function toOnnx(flags: ConvertFlags): Start {
+  const type = knownType("onnx", flags.type);
+  const [smallest] = ONNX_BLOCKS;
+  const block =
+    flags.block === undefined ? smallest : ONNX_BLOCKS.find((size) => String(size) === flags.block);
+  if (block === undefined) throw usage(`--block ${flags.block}: there are ${ONNX_BLOCKS.join(", ")}`);
+  if (flags.block !== undefined && type !== "q8" && type !== "int4") {
+    throw usage(`--block: ${type} has no blocks; q8 and int4 have`);
+  }
+  return async ({ output, ...work }) => {
+    const { convertToFolder } = await import("../../drivers/onnx/convert-folder.ts");
+    return convertToFolder(output, { ...work, type, block });
+  };
+}
+
+function knownType<To extends Format>(to: To, type: string): (typeof FORMAT_TYPES)[To][number] {
+  const known: readonly (typeof FORMAT_TYPES)[To][number][] = FORMAT_TYPES[to];
+  const found = known.find((name) => name === type);
+  if (found !== undefined) return found;
+  throw usage(`--type ${type}: ${to} has ${known.join(", ")}`);
+}
+
+const usage = (message: string) => new OperatorError(message, { exitStatus: 2 });

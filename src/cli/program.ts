@@ -3,7 +3,8 @@ import type { Driver } from "../core/driver.ts";
 import { OperatorError } from "../errors.ts";
 import { checkConfig } from "./config-check.ts";
 import { type ServeFlags, serveConfig } from "./config-source.ts";
-import { type ConvertFlags, convert, GGUF_TYPES } from "./convert.ts";
+import { type ConvertFlags, convert, FORMAT_TYPES, FORMATS, ONNX_BLOCKS } from "./convert.ts";
+import type { PerplexityFlags } from "./eval.ts";
 import { packageVersion } from "./package.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -38,6 +39,10 @@ export async function run(argv: readonly string[], parts: ProgramParts): Promise
   }
 }
 
+const collect = (value: string, earlier: readonly string[]): string[] => [...earlier, value];
+
+const typesByFormat = FORMATS.map((format) => `${format}: ${FORMAT_TYPES[format].join(", ")}`).join("; ");
+
 function program({ terminal, drivers, templates }: ProgramParts): Command {
   const root = new Command("dolly")
     .description("An OpenAI-compatible gateway for Databricks' Dolly v2 family.")
@@ -56,7 +61,7 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
     .option("--cache-dir <folder>", "folder for converted models (DOLLY_CACHE)")
     .option("--log-level <level>", "debug, info, warn, error or silent (DOLLY_LOG_LEVEL)")
     .option("--driver <name>", `driver for PATH: ${drivers.map(({ name }) => name).join(", ")}`)
-    .option("--type <type>", `type that a checkpoint at PATH is converted to: ${GGUF_TYPES.join(", ")}`)
+    .option("--type <type>", `type that a checkpoint at PATH is converted to: ${typesByFormat}`)
     .option(
       "--template <name>",
       `prompt template for PATH: ${templates.join(", ")} (default: chosen from the tokenizer)`,
@@ -72,12 +77,34 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
 
   root
     .command("convert")
-    .description("Convert a Hugging Face checkpoint folder to a model file.")
+    .description("Convert a Hugging Face checkpoint folder to a GGUF file or an ONNX folder.")
     .argument("<source>", "checkpoint folder")
-    .addOption(new Option("--to <format>", "format of the file").choices(["gguf"]).default("gguf"))
-    .addOption(new Option("--type <type>", "type of the weights").choices(GGUF_TYPES).default("f16"))
-    .requiredOption("--output <file>", "file to write")
+    .addOption(new Option("--to <format>", "format of the result").choices(FORMATS).default("gguf"))
+    .option("--type <type>", `type of the weights; ${typesByFormat}`, "f16")
+    .option("--block <size>", `values that share a scale, of ONNX's q8 and int4: ${ONNX_BLOCKS.join(", ")}`)
+    .requiredOption("--output <path>", "file to write, or folder for ONNX")
     .action((source: string, flags: ConvertFlags) => convert(source, flags, terminal));
+
+  root
+    .command("eval")
+    .description("Measure models.")
+    .command("perplexity")
+    .description("How well models predict a text: exp of the mean negative log-probability of a token.")
+    .requiredOption("--model <name>", "model of the config; several are compared with the first", collect, [])
+    .requiredOption(
+      "--text <file>",
+      "plain text, or .jsonl with `text`, or with `instruction` and `response`",
+    )
+    .option("--config <file>", "config file (default: the embedded model; DOLLY_CONFIG)")
+    .option("--cache-dir <folder>", "folder for converted models (DOLLY_CACHE)")
+    .action(async (flags: PerplexityFlags & ServeFlags) => {
+      const { env, cwd } = terminal;
+      const { config, cacheDir } = flags;
+      const files = { ...(config ? { config } : {}), ...(cacheDir ? { cacheDir } : {}) };
+      const loaded = serveConfig(undefined, files, { env, cwd, drivers, templates });
+      const { evalPerplexity } = await import("./eval.ts");
+      await evalPerplexity(loaded, flags, { terminal, drivers });
+    });
 
   root
     .command("config")

@@ -36,8 +36,8 @@ test.each([
   [["serve", "--prot", "1"], "unknown option '--prot'", "Did you mean --port?"],
   [["serve", "a", "b"], "too many arguments", ""],
   [["serve", "--port"], "argument missing", ""],
-  [["convert", "x"], "required option '--output <file>'", ""],
-  [["convert", "x", "--output", "y", "--type", "q9"], "Allowed choices are f32, f16, bf16, q8_0, q4_0", ""],
+  [["convert", "x"], "required option '--output <path>'", ""],
+  [["convert", "x", "--output", "y", "--type", "q9"], "gguf has f32, f16, bf16, q8_0, q4_0", ""],
   [["config"], "check", ""],
   [[], "serve", ""],
 ])("wrong usage %j is explained, with status 2", async (argv, message, hint) => {

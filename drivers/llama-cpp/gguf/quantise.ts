@@ -1,53 +1,23 @@
-import { bfloatOf, halfOf } from "../../local/checkpoint/floats.ts";
+import { encodeFloats, overflow, requireFinite } from "../../local/checkpoint/encode-floats.ts";
+import { halfOf } from "../../local/checkpoint/floats.ts";
 import { TENSOR_TYPES, type TensorType } from "./format.ts";
-
-/** Why values cannot be written in a type. */
-export class NotRepresentable extends Error {
-  override readonly name = "NotRepresentable";
-}
 
 /**
  * Encodes float32 values, a whole number of blocks, as ggml's reference code does, bit for bit (ggml-quants.c,
  * quantize_row_q8_0_ref and quantize_row_q4_0_ref). Throws NotRepresentable for infinities, NaN and what the type cannot hold.
  */
 export function encode(type: TensorType, values: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const words = new Int32Array(values.buffer, values.byteOffset, values.length);
-  requireFinite(words);
   switch (type) {
     case "f32":
-      return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     case "f16":
-      return sixteenBit(words, halfOf, 0x7c00);
     case "bf16":
-      return sixteenBit(words, bfloatOf, 0x7f80);
+      return encodeFloats(type, values);
     case "q8_0":
-      return encodeQ8(values, words);
+      return encodeQ8(values, requireFinite(values));
     case "q4_0":
+      requireFinite(values);
       return encodeQ4(values);
   }
-}
-
-function requireFinite(words: Int32Array): void {
-  for (let i = 0; i < words.length; i++) {
-    if (((words[i] ?? 0) & 0x7f800000) === 0x7f800000) throw new NotRepresentable("holds an infinity or NaN");
-  }
-}
-
-const overflow = (type: string) =>
-  new NotRepresentable(`holds a value too large for ${type}; convert to f32 or bf16 instead`);
-
-function sixteenBit(
-  words: Int32Array,
-  convert: (word: number) => number,
-  infinity: number,
-): Uint8Array<ArrayBuffer> {
-  const halves = new Uint16Array(words.length);
-  for (let i = 0; i < words.length; i++) {
-    const half = convert(words[i] ?? 0);
-    if ((half & 0x7fff) === infinity) throw overflow("16 bits");
-    halves[i] = half;
-  }
-  return new Uint8Array(halves.buffer);
 }
 
 const scratch = new Float32Array(1);

@@ -125,7 +125,7 @@ test.for(goldenCheckpoints("gptj"))("$name is refused, and told who could run it
   const output = join(newFolder(), "model.gguf");
   const error = await failure(folder, output);
   expect(error).toBeInstanceOf(OperatorError);
-  expect(String(error)).toMatch(/GPT-J.*llama\.cpp.*ONNX driver.*vLLM/);
+  expect(String(error)).toMatch(/GPT-J.*llama\.cpp.*driver: onnx/);
   expect(readdirSync(dirname(output))).toEqual([]);
 });
 

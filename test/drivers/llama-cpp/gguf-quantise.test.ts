@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { encode, NotRepresentable } from "../../../drivers/llama-cpp/gguf/quantise.ts";
+import { encode } from "../../../drivers/llama-cpp/gguf/quantise.ts";
+import { NotRepresentable } from "../../../drivers/local/checkpoint/encode-floats.ts";
 import { bfloatOf, halfOf, toFloat32 } from "../../../drivers/local/checkpoint/floats.ts";
 
 /** Four blocks: mixed signs, zeros, halves that must be rounded away from zero, and tiny negatives. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -28,26 +29,34 @@ beforeEach(() => {
   made = 0;
 });
 
-const get = (key = "f16", fileName = "model.gguf"): Promise<string> =>
-  cachedModel({
+const SHA256 = createHash("sha256").update(CONTENT).digest("hex");
+
+/** The path of the larger one of an entry's two files. */
+const get = async (key = "f16"): Promise<string> => {
+  const folder = await cachedModel({
     cacheDir,
     key: ["content", key],
-    fileName,
-    async make(path) {
+    async make(temporary) {
       made++;
-      await writeFile(path, CONTENT);
-      return { bytes: CONTENT.length, sha256: createHash("sha256").update(CONTENT).digest("hex") };
+      await writeFile(join(temporary, "model.gguf"), CONTENT);
+      await writeFile(join(temporary, "notice"), "MIT");
+      return [
+        { name: "model.gguf", bytes: CONTENT.length, sha256: SHA256 },
+        { name: "notice", bytes: 3, sha256: createHash("sha256").update("MIT").digest("hex") },
+      ];
     },
   });
+  expect(readFileSync(join(folder, "notice"), "utf8")).toBe("MIT");
+  return join(folder, "model.gguf");
+};
 
-test("a model is made once, and again for another key or name", async () => {
+test("a model is made once, and again for another key", async () => {
   const path = await get();
   expect(readFileSync(path, "utf8")).toBe(CONTENT);
   expect(await get()).toBe(path);
   expect(made).toBe(1);
   expect(await get("q8_0")).not.toBe(path);
-  expect(await get("f16", "other.gguf")).not.toBe(path);
-  expect(made).toBe(3);
+  expect(made).toBe(2);
 });
 
 const damages: [what: string, damage: (path: string) => void][] = [
@@ -63,6 +72,7 @@ const damages: [what: string, damage: (path: string) => void][] = [
     },
   ],
   ["gone", (path) => rmSync(path)],
+  ["without its second file", (path) => rmSync(join(dirname(path), "notice"))],
   ["without its manifest", (path) => rmSync(join(dirname(path), "manifest.json"))],
   ["with a manifest of rubbish", (path) => writeFileSync(join(dirname(path), "manifest.json"), "{")],
   [
@@ -70,7 +80,9 @@ const damages: [what: string, damage: (path: string) => void][] = [
     (path) =>
       writeFileSync(
         join(dirname(path), "manifest.json"),
-        JSON.stringify({ bytes: CONTENT.length, sha256: "0".repeat(64), seen: "" }),
+        JSON.stringify({
+          files: [{ name: "model.gguf", bytes: CONTENT.length, sha256: "0".repeat(64), seen: "" }],
+        }),
       ),
   ],
 ];
@@ -97,16 +109,15 @@ test("two that start at once both get the whole model", async () => {
   expect(readFileSync(paths[0] ?? "", "utf8")).toBe(CONTENT);
   await get();
   expect(made).toBeLessThanOrEqual(3);
-  expect(readdirSync(dirname(paths[0] ?? "")).toSorted()).toEqual(["manifest.json", "model.gguf"]);
+  expect(readdirSync(dirname(paths[0] ?? "")).toSorted()).toEqual(["manifest.json", "model.gguf", "notice"]);
 });
 
 test("a failure leaves no file, and the next try makes it", async () => {
   const failing = cachedModel({
     cacheDir,
     key: ["content", "f16"],
-    fileName: "model.gguf",
-    async make(path) {
-      await writeFile(path, "half");
+    async make(temporary) {
+      await writeFile(join(temporary, "model.gguf"), "half");
       throw new OperatorError("source: is damaged");
     },
   });
@@ -123,12 +134,11 @@ test("an abort ends with its reason and leaves no file", async () => {
   const aborted = cachedModel({
     cacheDir,
     key: ["content", "f16"],
-    fileName: "model.gguf",
     signal: stopped.signal,
-    async make(path) {
-      await writeFile(path, CONTENT);
+    async make(temporary) {
+      await writeFile(join(temporary, "model.gguf"), CONTENT);
       stopped.abort(reason);
-      return { bytes: CONTENT.length, sha256: "" };
+      return [{ name: "model.gguf", bytes: CONTENT.length, sha256: SHA256 }];
     },
   });
   await expect(aborted).rejects.toBe(reason);
@@ -138,8 +148,8 @@ test("an abort ends with its reason and leaves no file", async () => {
 test("what a dead process left is removed, what a living one writes is not", async () => {
   const path = await get();
   const [old, fresh] = ["old.tmp", "fresh.tmp"].map((name) => join(dirname(path), name));
-  writeFileSync(old ?? "", "");
-  writeFileSync(fresh ?? "", "");
+  mkdirSync(old ?? "");
+  mkdirSync(fresh ?? "");
   utimesSync(old ?? "", 1, 1);
   rmSync(path);
   await get();

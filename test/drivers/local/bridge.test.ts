@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bridges } from "../../../drivers/llama-cpp/bridge.ts";
+import { bridges } from "../../../drivers/local/bridge.ts";
 
 const info = { vocabularySize: 10, contextLength: 8, slots: 10, batchTokens: 8, device: "" };
 const inputs = (...slots: number[]) =>

@@ -1,4 +1,4 @@
-import type { EngineInfo, SlotInput } from "../local/engine.ts";
+import type { EngineInfo, SlotInput } from "./engine.ts";
 
 /** As many idle slots between two busy ones cost less than another pass over the weights. */
 const LONGEST_BRIDGE = 2;

@@ -1,7 +1,7 @@
-import type { EngineInfo, SlotInput } from "../local/engine.ts";
+import type { EngineInfo, SlotInput } from "./engine.ts";
 
 /**
- * Throws RangeError for a batch that llama.cpp would refuse as a whole, or end the process for.
+ * Throws RangeError for a batch that an engine would refuse as a whole, or end the process for.
  * `lengths`: tokens that each slot holds.
  */
 export function checkInputs(

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { computingCores, computingThreads } from "../../../drivers/llama-cpp/threads.ts";
+import { computingCores, computingThreads } from "../../../drivers/local/threads.ts";
 
 const folders: string[] = [];
 afterEach(() => {

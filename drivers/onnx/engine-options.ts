@@ -1,0 +1,13 @@
+/** What the driver tells the engine in its process. */
+export interface OnnxEngineOptions {
+  /** Path of the graph; its large constants lie beside it. */
+  readonly modelPath: string;
+  readonly layers: number;
+  readonly heads: number;
+  readonly headSize: number;
+  readonly vocabularySize: number;
+  readonly contextLength: number;
+  readonly slots: number;
+  readonly batchTokens: number;
+  readonly threads: number;
+}

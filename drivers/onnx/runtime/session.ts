@@ -1,0 +1,163 @@
+import { callAsync, StepCalls } from "../../local/native-call.ts";
+import { ELEMENT_TYPES } from "../graph/proto.ts";
+import { type OrtApi, OrtError, openOrt, type Pointer } from "./api.ts";
+import type { OnnxLibrary } from "./library.ts";
+
+/** Numbers that ONNX Runtime reads and writes where they are. */
+export type TensorData = Float32Array | BigInt64Array | Int32Array;
+
+const elementOf = (data: TensorData): number =>
+  ELEMENT_TYPES[data instanceof Float32Array ? "f32" : data instanceof Int32Array ? "i32" : "i64"];
+
+/** `GraphOptimizationLevel` of onnxruntime_c_api.h. */
+const ALL_OPTIMISATIONS = 99;
+/** `OrtArenaAllocator` and `OrtMemTypeDefault`. */
+const ARENA = 1;
+const DEFAULT_MEMORY = 0;
+
+export interface SessionOptions {
+  /** Path of the graph. */
+  readonly model: string;
+  readonly threads: number;
+}
+
+/** A graph that ONNX Runtime has loaded, and what it computes in. Calls never overlap. */
+export class OrtSession {
+  readonly version: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly #api: OrtApi;
+  readonly #session: Pointer;
+  readonly #runOptions: Pointer;
+  readonly #memory: Pointer;
+  readonly #run: StepCalls<[Pointer, Pointer, Pointer], Pointer>;
+
+  private constructor(api: OrtApi, session: Pointer) {
+    const { functions } = api;
+    this.#api = api;
+    this.#session = session;
+    this.version = api.version;
+    this.#runOptions = api.made((out) => functions.CreateRunOptions(out));
+    this.#memory = api.made((out) => functions.CreateCpuMemoryInfo(ARENA, DEFAULT_MEMORY, out));
+    this.#run = new StepCalls(functions.RunWithBinding);
+    this.inputs = names(api, session, "Input");
+    this.outputs = names(api, session, "Output");
+  }
+
+  /** Throws Error with ONNX Runtime's reason. */
+  static async load(library: OnnxLibrary, options: SessionOptions): Promise<OrtSession> {
+    const api = openOrt(library);
+    const { functions } = api;
+    const native = sessionOptions(api, options);
+    try {
+      const out: [Pointer] = [null];
+      api.check(await callAsync(functions.CreateSession, api.env, options.model, native, out));
+      return new OrtSession(api, out[0]);
+    } finally {
+      functions.ReleaseSessionOptions(native);
+    }
+  }
+
+  /** A tensor over `data`, which has to stay where it is, and alive, for as long as the tensor is used. */
+  tensor(data: TensorData, shape: readonly number[]): Tensor {
+    const { functions } = this.#api;
+    const extents = BigInt64Array.from(shape, BigInt);
+    const value = this.#api.made((out) =>
+      functions.CreateTensorWithDataAsOrtValue(
+        this.#memory,
+        data,
+        data.byteLength,
+        extents,
+        extents.length,
+        elementOf(data),
+        out,
+      ),
+    );
+    return { value, data, release: () => functions.ReleaseValue(value) };
+  }
+
+  /** Inputs and outputs of a run, which can be kept for the next one. */
+  binding(): Binding {
+    const api = this.#api;
+    const { functions } = api;
+    const native = api.made((out) => functions.CreateIoBinding(this.#session, out));
+    // What is bound must live as long as the binding.
+    const bound = new Map<string, Tensor>();
+    return {
+      native,
+      input(name, tensor) {
+        api.check(functions.BindInput(native, name, tensor.value));
+        bound.set(`input ${name}`, tensor);
+      },
+      output(name, tensor) {
+        api.check(functions.BindOutput(native, name, tensor.value));
+        bound.set(`output ${name}`, tensor);
+      },
+    };
+  }
+
+  /** Computes `tokens` tokens. False where `terminate` ended it early. Throws OrtError. */
+  async run({ native }: Binding, tokens: number): Promise<boolean> {
+    const status = await this.#run.call(tokens, this.#session, this.#runOptions, native);
+    try {
+      this.#api.check(status);
+      return true;
+    } catch (error) {
+      if (error instanceof OrtError && this.#terminated) return false;
+      throw error;
+    }
+  }
+
+  #terminated = false;
+
+  /** Makes a run that goes on, and all later ones until `resume`, end as soon as they can. */
+  terminate(): void {
+    this.#terminated = true;
+    this.#api.check(this.#api.functions.RunOptionsSetTerminate(this.#runOptions));
+  }
+
+  resume(): void {
+    if (!this.#terminated) return;
+    this.#terminated = false;
+    this.#api.check(this.#api.functions.RunOptionsUnsetTerminate(this.#runOptions));
+  }
+
+  release(): void {
+    this.#api.functions.ReleaseRunOptions(this.#runOptions);
+    this.#api.functions.ReleaseSession(this.#session);
+  }
+}
+
+export interface Tensor {
+  readonly value: Pointer;
+  readonly data: TensorData;
+  release(): void;
+}
+
+export interface Binding {
+  readonly native: Pointer;
+  input(name: string, tensor: Tensor): void;
+  output(name: string, tensor: Tensor): void;
+}
+
+function sessionOptions(api: OrtApi, { threads }: SessionOptions): Pointer {
+  const { functions } = api;
+  const options = api.made((out) => functions.CreateSessionOptions(out));
+  api.check(functions.SetSessionGraphOptimizationLevel(options, ALL_OPTIMISATIONS));
+  api.check(functions.SetIntraOpNumThreads(options, threads));
+  // Steps differ in shape, so that what was learned of one is no use for the next.
+  api.check(functions.DisableMemPattern(options));
+  // Threads that spin while they wait take the processor from the gateway, and from each other where cores are few.
+  api.check(functions.AddSessionConfigEntry(options, "session.intra_op.allow_spinning", "0"));
+  return options;
+}
+
+function names(api: OrtApi, session: Pointer, kind: "Input" | "Output"): string[] {
+  const { functions } = api;
+  const count = api.made<number>((out) => functions[`SessionGet${kind}Count`](session, out));
+  const allocator = api.made((out) => functions.GetAllocatorWithDefaultOptions(out));
+  // The names' few bytes are ONNX Runtime's, and are left to the process's end.
+  return Array.from({ length: count }, (_, index) =>
+    api.made<string>((out) => functions[`SessionGet${kind}Name`](session, index, allocator, out)),
+  );
+}
