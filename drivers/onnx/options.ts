@@ -1,9 +1,6 @@
 import { z } from "zod";
 import { localOptions } from "../local/options.ts";
-import { BLOCKS, ONNX_TYPES } from "./graph/precision.ts";
-
-/** Block of q8 and int4 where none is given. */
-export const DEFAULT_BLOCK = 32;
+import { BLOCKS, DEFAULT_BLOCK, ONNX_TYPES } from "./graph/precision.ts";
 
 /** The driver's part of the configuration; every default of the driver stands here. */
 export const onnxOptions = z

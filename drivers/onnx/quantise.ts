@@ -12,7 +12,7 @@ interface Exports {
   scalesAddress(): number;
   zerosAddress(): number;
   quantise8(count: number, block: number): void;
-  quantise4(count: number, block: number, anyZero: boolean): void;
+  quantise4(count: number, block: number): void;
 }
 
 /** Rows of a matrix in groups of values that share a scale, as MatMulNBits takes them; valid until the next rows. */
@@ -42,7 +42,7 @@ export class BlockQuantiser {
   /** `values`: `[rows, columns]`. Throws NotRepresentable. */
   rows(values: Float32Array<ArrayBuffer>): QuantisedRows {
     requireFinite(values);
-    const { bits, block, zeros } = this.#type;
+    const { bits, block } = this.#type;
     const columns = this.#columns;
     const rows = values.length / columns;
     const blocks = Math.ceil(columns / block);
@@ -59,7 +59,7 @@ export class BlockQuantiser {
       }
     }
     if (bits === 8) this.#wasm.quantise8(count, block);
-    else this.#wasm.quantise4(count, block, zeros);
+    else this.#wasm.quantise4(count, block);
     return {
       data: new Uint8Array(buffer, this.#wasm.dataAddress(), (count * bits) / 8),
       scales: new Float32Array(buffer, this.#wasm.scalesAddress(), rows * blocks),

@@ -9,9 +9,9 @@ import { checkpointHash, hashOptions } from "../local/checkpoint-hash.ts";
 import type { LocalSource } from "../local/description.ts";
 import { cachedModel } from "../local/model-cache.ts";
 import { convertToOnnx, hasBlocks } from "./convert.ts";
-import type { Block, OnnxType } from "./graph/precision.ts";
+import { type Block, DEFAULT_BLOCK, type OnnxType } from "./graph/precision.ts";
 import { CONVERTER_VERSION, DATA_FILE, type Manifest, MODEL_FILE, readManifest } from "./manifest.ts";
-import { DEFAULT_BLOCK, type OnnxOptions } from "./options.ts";
+import type { OnnxOptions } from "./options.ts";
 import { ORT_RELEASE } from "./runtime/library.ts";
 
 /** A model on disk, in either form that the driver takes. */

@@ -48,32 +48,30 @@ async function writeBlocks(
   const { bits, block } = type;
   const blocks = Math.ceil(source.columns / block);
   const scales = new Float32Array(rowCount(source) * blocks);
-  const zeros = new Uint8Array(rowCount(source) * Math.ceil((blocks * bits) / 8));
+  const zeros = new Uint8Array(bits === 4 ? rowCount(source) * Math.ceil(blocks / 2) : 0);
   const quantiser = new BlockQuantiser(source.columns, type);
   const offset = await file.align();
   for await (const rows of readRows(source)) {
     const quantised = orFault(rows, () => quantiser.rows(rows.values));
     scales.set(quantised.scales, rows.first * blocks);
-    packZeros(quantised.zeros, zeros, { first: rows.first, blocks, bits });
+    if (bits === 4) packZeros(quantised.zeros, zeros, { first: rows.first, blocks });
     await file.write(quantised.data);
     step(rows.count);
   }
   const places = [{ offset, length: parts[0]?.bytes ?? 0 }, await writeBytes(file, scales)];
-  return type.zeros ? [...places, await writeBytes(file, zeros)] : places;
+  return bits === 4 ? [...places, await writeBytes(file, zeros)] : places;
 }
 
-/** Each row's zeros begin at a byte of their own; of 4 bits the first of a pair is the lower half. */
+/** Two zeros a byte, the first in the lower half; each row's begin at a byte of their own. */
 function packZeros(
   from: Uint8Array,
   to: Uint8Array,
-  { first, blocks, bits }: { first: number; blocks: number; bits: 4 | 8 },
+  { first, blocks }: { first: number; blocks: number },
 ): void {
-  const width = Math.ceil((blocks * bits) / 8);
+  const width = Math.ceil(blocks / 2);
   for (const [index, zero] of from.entries()) {
-    const row = first + Math.floor(index / blocks);
-    const at = index % blocks;
-    if (bits === 8) to[row * width + at] = zero;
-    else to[row * width + (at >> 1)] = (to[row * width + (at >> 1)] ?? 0) | (zero << (4 * (at & 1)));
+    const at = (first + Math.floor(index / blocks)) * width + ((index % blocks) >> 1);
+    to[at] = (to[at] ?? 0) | (zero << (4 * ((index % blocks) & 1)));
   }
 }
 

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { BLOCKS, DEFAULT_BLOCK, ONNX_TYPES } from "../../drivers/onnx/graph/precision.ts";
 import { OperatorError } from "../errors.ts";
 import { showProgress } from "./progress.ts";
 import { after, type Terminal } from "./terminal.ts";
@@ -7,12 +8,7 @@ export const FORMATS = ["gguf", "onnx"] as const;
 type Format = (typeof FORMATS)[number];
 
 /** Types of the weights, by format. */
-export const FORMAT_TYPES = {
-  gguf: ["f32", "f16", "bf16", "q8_0", "q4_0"],
-  onnx: ["f32", "f16", "bf16", "int8", "q8", "int4"],
-} as const;
-/** Values that share a scale, of ONNX's q8 and int4. */
-export const ONNX_BLOCKS = [32, 64, 128] as const;
+export const FORMAT_TYPES = { gguf: ["f32", "f16", "bf16", "q8_0", "q4_0"], onnx: ONNX_TYPES } as const;
 
 export interface ConvertFlags {
   readonly to: Format;
@@ -72,10 +68,9 @@ function toGguf(flags: ConvertFlags): Start {
 
 function toOnnx(flags: ConvertFlags): Start {
   const type = knownType("onnx", flags.type);
-  const [smallest] = ONNX_BLOCKS;
   const block =
-    flags.block === undefined ? smallest : ONNX_BLOCKS.find((size) => String(size) === flags.block);
-  if (block === undefined) throw usage(`--block ${flags.block}: there are ${ONNX_BLOCKS.join(", ")}`);
+    flags.block === undefined ? DEFAULT_BLOCK : BLOCKS.find((size) => String(size) === flags.block);
+  if (block === undefined) throw usage(`--block ${flags.block}: there are ${BLOCKS.join(", ")}`);
   if (flags.block !== undefined && type !== "q8" && type !== "int4") {
     throw usage(`--block: ${type} has no blocks; q8 and int4 have`);
   }

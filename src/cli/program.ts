@@ -1,9 +1,10 @@
 import { Command, CommanderError, Option } from "commander";
+import { BLOCKS } from "../../drivers/onnx/graph/precision.ts";
 import type { Driver } from "../core/driver.ts";
 import { OperatorError } from "../errors.ts";
 import { checkConfig } from "./config-check.ts";
 import { type ServeFlags, serveConfig } from "./config-source.ts";
-import { type ConvertFlags, convert, FORMAT_TYPES, FORMATS, ONNX_BLOCKS } from "./convert.ts";
+import { type ConvertFlags, convert, FORMAT_TYPES, FORMATS } from "./convert.ts";
 import type { PerplexityFlags } from "./eval.ts";
 import { packageVersion } from "./package.ts";
 import type { Terminal } from "./terminal.ts";
@@ -81,7 +82,7 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
     .argument("<source>", "checkpoint folder")
     .addOption(new Option("--to <format>", "format of the result").choices(FORMATS).default("gguf"))
     .option("--type <type>", `type of the weights; ${typesByFormat}`, "f16")
-    .option("--block <size>", `values that share a scale, of ONNX's q8 and int4: ${ONNX_BLOCKS.join(", ")}`)
+    .option("--block <size>", `values that share a scale, of ONNX's q8 and int4: ${BLOCKS.join(", ")}`)
     .requiredOption("--output <path>", "file to write, or folder for ONNX")
     .action((source: string, flags: ConvertFlags) => convert(source, flags, terminal));
 

@@ -23,10 +23,14 @@ interface Answered {
   completionTokens: number;
 }
 
-describe.each(["f32", "f16"])("dolly-v2-tiny at %s", (type) => {
+describe.each([
+  ["llama-cpp", "f32"],
+  ["llama-cpp", "f16"],
+  ["onnx", "f32"],
+])("dolly-v2-tiny on %s at %s", (driver, type) => {
   let gateway: RunningGateway;
   beforeAll(async () => {
-    gateway = await startGateway({ args: [embeddedModel, "--type", type] });
+    gateway = await startGateway({ args: [embeddedModel, "--driver", driver, "--type", type] });
   });
   afterAll(async () => {
     await gateway.stop();

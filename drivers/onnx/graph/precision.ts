@@ -7,6 +7,8 @@ export type OnnxType = (typeof ONNX_TYPES)[number];
 /** Sizes of the groups that share a scale, for q8 and int4. */
 export const BLOCKS = [32, 64, 128] as const;
 export type Block = (typeof BLOCKS)[number];
+/** The fastest, and no less exact than GGUF's q4_0 (docs/decisions/0008-the-onnx-driver.md). */
+export const DEFAULT_BLOCK: Block = 128;
 
 /** How each part of a model is kept. Vectors stay float32. */
 export interface Precision {
@@ -28,14 +30,14 @@ export function precisionOf(type: OnnxType, block: Block): Precision {
     case "int8":
       return { embedding: "f16", blocks: { kind: "int8" }, head: { kind: "int8" } };
     case "q8": {
-      const blocks = { kind: "blocks", bits: 8, block, zeros: false } as const;
+      const blocks = { kind: "blocks", bits: 8, block } as const;
       return { embedding: "f16", blocks, head: blocks };
     }
     case "int4":
       return {
         embedding: "f16",
-        blocks: { kind: "blocks", bits: 4, block, zeros: false },
-        head: { kind: "blocks", bits: 8, block, zeros: false },
+        blocks: { kind: "blocks", bits: 4, block },
+        head: { kind: "blocks", bits: 8, block },
       };
   }
 }

@@ -26,13 +26,8 @@ export type MatrixType =
   | { readonly kind: "dense"; readonly element: "f32" | "f16" | "bf16" }
   /** int8 with a scale for each output; activations are quantised as they come. */
   | { readonly kind: "int8" }
-  /** Groups of `block` values of a row that share a scale, and where `zeros` a zero of their own. */
-  | {
-      readonly kind: "blocks";
-      readonly bits: 4 | 8;
-      readonly block: 32 | 64 | 128;
-      readonly zeros: boolean;
-    };
+  /** Groups of `block` values of a row that share a scale and, of 4 bits, a zero. */
+  | { readonly kind: "blocks"; readonly bits: 4 | 8; readonly block: 32 | 64 | 128 };
 
 /** One constant that a matrix becomes. */
 export interface StoredPart {
@@ -64,12 +59,12 @@ function storedParts(source: MatrixSource, type: MatrixType): StoredPart[] {
     case "int8":
       return [part(`${name}.int8`, "i8", [columns, rows]), part(`${name}.scale`, "f32", [rows])];
     case "blocks": {
-      const { bits, block, zeros } = type;
+      const { bits, block } = type;
       const blocks = Math.ceil(columns / block);
       return [
         part(`${name}.int${bits}`, "u8", [rows, blocks, (block * bits) / 8]),
         part(`${name}.scale`, "f32", [rows * blocks]),
-        ...(zeros ? [part(`${name}.zero`, "u8", [rows * Math.ceil((blocks * bits) / 8)])] : []),
+        ...(bits === 4 ? [part(`${name}.zero`, "u8", [rows * Math.ceil(blocks / 2)])] : []),
       ];
     }
   }

@@ -10,7 +10,7 @@
  */
 
 /** Where the end of the range lies, in parts of the largest value; 1 is rounding to the nearest of an even grid. */
-const STRETCHES: StaticArray<f32> = [1, 0.96, 0.92, 0.88, 0.84, 0.8, 0.75, 1.04, 1.09, 1.14];
+const STRETCHES: StaticArray<f32> = [1, 0.95, 0.9, 0.85, 0.79, 1.06];
 
 let values: usize = 0;
 let data: usize = 0;
@@ -63,10 +63,10 @@ export function quantise8(count: i32, block: i32): void {
 }
 
 /**
- * 4 bits: the scale, and where `anyZero` the zero too (else it is 8), of least squared error among those near the grid
- * that just spans the values; for each, the numbers decide the best scale once more.
+ * 4 bits: the scale and the zero of least squared error among those near the grids that just span the values; for
+ * each, the numbers decide the best scale once more.
  */
-export function quantise4(count: i32, block: i32, anyZero: bool): void {
+export function quantise4(count: i32, block: i32): void {
   for (let group = 0; group * block < count; group++) {
     const from = values + 4 * group * block;
     const low = min<f32>(0, least(from, block));
@@ -77,18 +77,16 @@ export function quantise4(count: i32, block: i32, anyZero: bool): void {
     bestScale = 0;
     const span = high - low;
     if (span > 0) {
-      if (anyZero) {
-        const centre = <i32>nearest<f32>((-low / span) * 15);
-        for (let zero = max(0, centre - 1); zero <= min(15, centre + 1); zero++) {
-          for (let index = 0; index < STRETCHES.length; index++) {
-            tryGrid(from, block, 15 / (span * STRETCHES[index]), zero);
-          }
+      const centre = <i32>nearest<f32>((-low / span) * 15);
+      for (let zero = max(0, centre - 1); zero <= min(15, centre + 1); zero++) {
+        for (let index = 0; index < STRETCHES.length; index++) {
+          tryGrid(from, block, 15 / (span * unchecked(STRETCHES[index])), zero);
         }
       }
       // Around 8 the larger side gets the end that reaches further, -8: then the scale is negative where that is the upper.
       const largest = high > -low ? high : low;
       for (let index = 0; index < STRETCHES.length; index++) {
-        tryGrid(from, block, -8 / (largest * STRETCHES[index]), 8);
+        tryGrid(from, block, -8 / (largest * unchecked(STRETCHES[index])), 8);
       }
     }
     store<f32>(scales + 4 * group, bestScale);

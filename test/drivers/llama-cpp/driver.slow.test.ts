@@ -5,19 +5,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { convertToGguf } from "../../../drivers/llama-cpp/convert.ts";
 import { llamaCpp } from "../../../drivers/llama-cpp/index.ts";
 import type { Model } from "../../../src/core/driver.ts";
-import { NEUTRAL, ORDINARY } from "../../../src/core/generation.ts";
 import { OperatorError } from "../../../src/errors.ts";
-import { embeddedModel, golden, goldenCheckpoints } from "../../golden-data.ts";
+import { embeddedModel, goldenCheckpoints } from "../../golden-data.ts";
+import { embeddedAnswers, expectGoldenAnswers } from "../local/embedded-answers.ts";
 import { loadContext, loadModel, removeCache } from "./driver-fixture.ts";
 
-interface GoldenAnswer {
-  readonly prompt_ids: number[];
-  readonly greedy_ids: number[];
-  /** First step whose two best tokens are nearly as likely. */
-  readonly first_tie: number | null;
-}
-
-const { cases } = golden<{ cases: GoldenAnswer[] }>("dolly-v2-tiny.json");
 const folder = mkdtempSync(join(tmpdir(), "llama-cpp-driver-"));
 const loaded: Model[] = [];
 
@@ -37,39 +29,6 @@ afterAll(() => {
   removeCache();
 });
 
-/** Ids of the greedy answer. */
-async function answer(model: Model, prompt: readonly number[]): Promise<number[]> {
-  const ids: number[] = [];
-  const request = {
-    prompt,
-    choices: 1,
-    maxTokens: 96,
-    sampling: {
-      ...NEUTRAL,
-      temperature: 0,
-      logitBias: [],
-      seed: null,
-    },
-    stopTokens: [model.controlToken("### End") ?? -1],
-    stopStrings: [],
-    logprobs: null,
-    ...ORDINARY,
-    promptLogprobs: null,
-  };
-  for await (const event of model.generate(request, new AbortController().signal)) {
-    if (event.type === "token") ids.push(...event.tokens.map(({ id }) => id));
-  }
-  return ids;
-}
-
-async function expectGoldenAnswers(model: Model, some: readonly GoldenAnswer[]): Promise<void> {
-  const answers = await Promise.all(some.map(({ prompt_ids }) => answer(model, prompt_ids)));
-  for (const [index, { greedy_ids, first_tie }] of some.entries()) {
-    const exact = first_tie ?? greedy_ids.length;
-    expect(answers[index]?.slice(0, exact)).toEqual(greedy_ids.slice(0, exact));
-  }
-}
-
 describe("the embedded checkpoint", () => {
   test("is converted once, and gives the golden answers, all at once", async () => {
     const first = await load({ model: embeddedModel, type: "f32" });
@@ -82,7 +41,7 @@ describe("the embedded checkpoint", () => {
       vocabularySize: 6144,
     });
     expect(first.model.detokenize([first.model.endOfText ?? -1], { control: true })).toBe("<|endoftext|>");
-    await expectGoldenAnswers(first.model, cases);
+    await expectGoldenAnswers(first.model, embeddedAnswers);
     const second = await load({ model: embeddedModel, type: "f32" });
     expect(second.tasks).not.toContain("converting tested to f32");
     expect(second.model.fingerprint).toBe(first.model.fingerprint);
@@ -93,7 +52,7 @@ describe("the embedded checkpoint", () => {
     expect(model).toMatchObject({ precision: "f16", slots: 8 });
     expect(model.fingerprint).toMatch(/^[0-9a-f]{16}$/);
     expect(model.fingerprint).not.toBe((await load({ model: embeddedModel, type: "f32" })).model.fingerprint);
-    await expectGoldenAnswers(model, cases.slice(0, 16));
+    await expectGoldenAnswers(model, embeddedAnswers.slice(0, 16));
   });
 
   test("max_model_len bounds the context", async () => {
@@ -113,7 +72,7 @@ describe("a GGUF file", () => {
     const { model, tasks } = await load({ model: path });
     expect([...tasks].filter((task) => task.startsWith("converting"))).toEqual([]);
     expect(model).toMatchObject({ name: "Dolly-Tiny", precision: "f16" });
-    await expectGoldenAnswers(model, cases.slice(0, 4));
+    await expectGoldenAnswers(model, embeddedAnswers.slice(0, 4));
   });
 
   test("as published in 2023: no pretokeniser, no tokenizer.json, every added token user-defined", async () => {
@@ -135,7 +94,7 @@ describe("a GGUF file", () => {
     expect([...model.controlTokens].sort()).toEqual([...original.controlTokens].sort());
     const prompt = { parts: [{ markup: "### Instruction:\nnaïve  code\n\n### Response:\n" }], end: [] };
     expect(model.tokenize(prompt)).toEqual(original.tokenize(prompt));
-    await expectGoldenAnswers(model, cases.slice(0, 4));
+    await expectGoldenAnswers(model, embeddedAnswers.slice(0, 4));
   });
 
   test("refuses another type than its own, and a name that is none of a model's", async () => {
