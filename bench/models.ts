@@ -5,18 +5,20 @@ import { z } from "zod";
 import { convertToGguf } from "../drivers/llama-cpp/convert.ts";
 import { tokenizerJsonSchema } from "../drivers/local/tokenizer-json.ts";
 import { checkout } from "./server.ts";
-import { SYNTHETIC_SHAPE, writeSyntheticCheckpoint } from "./synthetic-model.ts";
+import { SYNTHETIC_3B_SHAPE, SYNTHETIC_SHAPE, writeSyntheticCheckpoint } from "./synthetic-model.ts";
 
 export const MODEL_TYPES = ["f32", "f16", "bf16", "q8_0", "q4_0"] as const;
 export type ModelType = (typeof MODEL_TYPES)[number];
 
 /** Models that the bench can make, by the name before the last hyphen of `tiny-f16`. */
-export const MODEL_NAMES = ["tiny", "synthetic"] as const;
+export const MODEL_NAMES = ["tiny", "synthetic", "synthetic3b"] as const;
 export type ModelName = (typeof MODEL_NAMES)[number];
 
 export interface BenchModel {
   /** Such as `synthetic-q8_0`. */
   readonly name: string;
+  /** Folder of the checkpoint. */
+  readonly checkpoint: string;
   readonly gguf: string;
   /** Ids that would end an answer, or that a server might take for more than text. */
   readonly controlTokens: readonly number[];
@@ -33,7 +35,7 @@ const configSchema = z.object({ max_position_embeddings: z.int() });
 /** A checkpoint converted by this project's own converter, in `folder`; what is there already is kept. */
 export async function benchModel(folder: string, name: ModelName, type: ModelType): Promise<BenchModel> {
   await mkdir(folder, { recursive: true });
-  const source = name === "tiny" ? join(checkout, "models", "dolly-v2-tiny") : await synthetic(folder);
+  const source = name === "tiny" ? join(checkout, "models", "dolly-v2-tiny") : await synthetic(folder, name);
   const gguf = join(folder, `${name}-${type}.gguf`);
   if (!existsSync(gguf)) {
     console.error(`converting ${basename(source)} to ${type}`);
@@ -41,16 +43,18 @@ export async function benchModel(folder: string, name: ModelName, type: ModelTyp
   }
   const config = JSON.parse(await readFile(join(source, "config.json"), "utf8"));
   const contextLength = configSchema.parse(config).max_position_embeddings;
-  return { name: `${name}-${type}`, gguf, contextLength, ...(await tokensOf(source)) };
+  return { name: `${name}-${type}`, checkpoint: source, gguf, contextLength, ...(await tokensOf(source)) };
 }
 
-async function synthetic(folder: string): Promise<string> {
-  const checkpoint = join(folder, "synthetic");
+const SHAPES = { synthetic: SYNTHETIC_SHAPE, synthetic3b: SYNTHETIC_3B_SHAPE };
+
+async function synthetic(folder: string, name: keyof typeof SHAPES): Promise<string> {
+  const checkpoint = join(folder, name);
   if (!existsSync(checkpoint)) {
-    console.error("making the synthetic model");
+    console.error(`making ${name}`);
     const unfinished = `${checkpoint}.unfinished`;
     const tokenizerFolder = join(checkout, "test", "fixtures", "tokenizers", "dolly-v2");
-    await writeSyntheticCheckpoint(unfinished, SYNTHETIC_SHAPE, { seed: SEED, tokenizerFolder });
+    await writeSyntheticCheckpoint(unfinished, SHAPES[name], { seed: SEED, tokenizerFolder });
     await rename(unfinished, checkpoint);
   }
   return checkpoint;

@@ -19,6 +19,7 @@ const USAGE = `usage: npm run bench -- [options]
   --work FOLDER    folder of bench/peers/llama-server.sh, where models are kept too
   --peers LIST     native, packaged or both (default packaged)
   --models LIST    of {${MODEL_NAMES}}-{${MODEL_TYPES}} (default tiny-f16,synthetic-q4_0,synthetic-q8_0,synthetic-f16)
+  --onnx TYPE      serve the models by the ONNX driver in this type; the peers still serve the file of --models
   --rows LIST      of ${Object.keys(MEASUREMENTS)},memory,loop,startup (default all)
   --transformers P Python with torch and transformers, to measure them on the synthetic model
   --threads N      threads that compute, the same for all (default: one for each core)
@@ -39,6 +40,7 @@ const { values: options } = parseArgs({
     rows: { type: "string", default: ROWS.join(",") },
     threads: { type: "string", default: String(computingCores()) },
     rounds: { type: "string", default: "5" },
+    onnx: { type: "string" },
     transformers: { type: "string" },
     json: { type: "string" },
     help: { type: "boolean", default: false },
@@ -66,7 +68,9 @@ async function main(): Promise<void> {
   };
   for (const [name, type] of models) {
     const model = await benchModel(join(work, "models"), name, type);
-    const shape = { ...served, gguf: model.gguf, context: Math.min(CONTEXT, model.contextLength) };
+    const { gguf, checkpoint, contextLength } = model;
+    const onnx = options.onnx === undefined ? {} : { onnx: { model: checkpoint, type: options.onnx } };
+    const shape = { ...served, gguf, ...onnx, context: Math.min(CONTEXT, contextLength) };
     const servers = await startAll(shape, peers);
     try {
       const workload = { model, rows: rows.filter((row) => row in MEASUREMENTS) };

@@ -31,6 +31,8 @@ export interface MeasuredServer {
 
 export interface ServedModel {
   readonly gguf: string;
+  /** What the gateway serves in the file's place: a checkpoint by the ONNX driver. */
+  readonly onnx?: { readonly model: string; readonly type: string };
   readonly threads: number;
   /** Answers at the same time. */
   readonly slots: number;
@@ -133,12 +135,14 @@ export const probe = ({ process: child }: Pick<RunningServer, "process">): Promi
 
 /** This gateway with one model file, every other option at its default. */
 export async function startGateway(
-  { gguf, threads, slots, context }: ServedModel,
+  { gguf, onnx, threads, slots, context }: ServedModel,
   { probed = false } = {},
 ): Promise<MeasuredServer & { probe(): Promise<ProbeReading> }> {
   const scratch = await mkdtemp(join(tmpdir(), "dolly-bench-"));
   const config = join(scratch, "dolly.yaml");
-  const placement = { driver: "llama-cpp", model: gguf, threads, parallel: slots, gpu: "none" };
+  const engine =
+    onnx === undefined ? { driver: "llama-cpp", model: gguf, gpu: "none" } : { driver: "onnx", ...onnx };
+  const placement = { ...engine, threads, parallel: slots };
   const models = { [MODEL]: { preload: true, max_model_len: context, placements: [placement] } };
   await writeFile(config, stringify({ models }));
   const port = await freePort();
@@ -153,7 +157,8 @@ export async function startGateway(
       "--port",
       String(port),
     ],
-    env: { DOLLY_CACHE: join(scratch, "cache") },
+    // Conversions are kept from one start to the next.
+    env: { DOLLY_CACHE: onnx === undefined ? join(scratch, "cache") : join(dirname(gguf), "cache") },
     ready: /^Ready/,
     messages: probed,
   });

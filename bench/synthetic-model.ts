@@ -29,6 +29,16 @@ export const SYNTHETIC_SHAPE: ModelShape = {
   max_position_embeddings: 2048,
 };
 
+/** The shape of dolly-v2-3b itself: 2.8 billion weights. */
+export const SYNTHETIC_3B_SHAPE: ModelShape = {
+  hidden_size: 2560,
+  intermediate_size: 10240,
+  num_attention_heads: 32,
+  num_hidden_layers: 32,
+  vocab_size: 50280,
+  max_position_embeddings: 2048,
+};
+
 /** Standard deviation of the weights; `initializer_range` of the Pythia models that Dolly was tuned from. */
 const DEVIATION = 0.02;
 /** Weights written at once, about. */
