@@ -1,8 +1,9 @@
 import { arch, platform } from "node:process";
 import koffi from "koffi";
-import { availableMemory } from "../local/available-memory.ts";
+import { requireMemory } from "../local/available-memory.ts";
 import type { Engine, EngineModule } from "../local/engine.ts";
 import { callAsync } from "../local/native-call.ts";
+import { warmUp } from "../local/warm-up.ts";
 import { attention } from "./attention.ts";
 import { LlamaContext } from "./context.ts";
 import type { LlamaEngineOptions } from "./engine-options.ts";
@@ -17,7 +18,7 @@ import {
   openLlama,
 } from "./llama.ts";
 import { LoadLog } from "./load-log.ts";
-import { neededBytes, requireMemory } from "./memory.ts";
+import { neededBytes } from "./memory.ts";
 import { Arena, contextParams, modelParams } from "./model-params.ts";
 import { attachThreadPool } from "./thread-pool.ts";
 
@@ -99,17 +100,10 @@ async function loadEngine(
   );
 }
 
-/** Reads all weights once and has llama.cpp reserve what it computes in, so that the first request need not wait for it. */
-async function warmUp(engine: Engine): Promise<void> {
-  await engine.step([{ slot: 0, position: 0, tokens: [0, 0], logits: "last" }]);
-  engine.truncate(0, 0);
-}
-
 function checkMemory({ memory, gpuLayers }: LlamaEngineOptions, onGpu: boolean): void {
-  const available = availableMemory();
-  if (memory === null || available === null) return;
+  if (memory === null) return;
   const { layers } = memory;
-  requireMemory(neededBytes(memory, onGpu ? Math.max(0, layers - (gpuLayers ?? layers)) : layers), available);
+  requireMemory(neededBytes(memory, onGpu ? Math.max(0, layers - (gpuLayers ?? layers)) : layers));
 }
 
 async function loadModel(

@@ -32,13 +32,3 @@ export function neededBytes(parts: MemoryParts, cpuLayers = parts.layers): numbe
   const held = weightBytes + values * (kvType === "f32" ? 4 : 2);
   return (held * cpuLayers) / layers + pass + PROCESS_BYTES;
 }
-
-/** Throws Error with both figures and what to change where there is less memory than needed. */
-export function requireMemory(needed: number, available: number): void {
-  if (needed <= available) return;
-  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
-  throw new Error(
-    `the model needs about ${gigabytes(needed)} of memory and ${gigabytes(available)} are available; ` +
-      "lower parallel or max_model_len, take a smaller type, or set memory_check: false",
-  );
-}

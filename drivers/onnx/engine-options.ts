@@ -1,3 +1,5 @@
+import type { MemoryParts } from "./memory.ts";
+
 /** What the driver tells the engine in its process. */
 export interface OnnxEngineOptions {
   /** Path of the graph; its large constants lie beside it. */
@@ -10,4 +12,6 @@ export interface OnnxEngineOptions {
   readonly slots: number;
   readonly batchTokens: number;
   readonly threads: number;
+  /** Null: load whatever memory there is. */
+  readonly memory: MemoryParts | null;
 }

@@ -6,6 +6,7 @@ import { roomOf, STEP_TOKENS } from "../local/options.ts";
 import { computingThreads } from "../local/threads.ts";
 import { Tokenizer } from "../local/tokenizer.ts";
 import type { OnnxEngineOptions } from "./engine-options.ts";
+import { matrixBytes } from "./matrix-bytes.ts";
 import { onnxOptions } from "./options.ts";
 import { modelName, readSource } from "./source.ts";
 
@@ -28,17 +29,19 @@ export const onnx = defineDriver({
     const { model } = options;
     const description = describeLocal(source, { name: modelName(model), path: model }, context);
     const prepared = await source.prepare(context, signal);
-    const { layers, heads, headSize, vocabularySize } = source.header.config;
+    const { layers, heads, headSize, hiddenSize, vocabularySize } = source.header.config;
+    const slots = options.parallel;
+    const shape = { layers, heads, vocabularySize, slots, contextLength: description.contextLength };
+    const batchTokens = STEP_TOKENS + slots;
     const engineOptions: OnnxEngineOptions = {
+      ...shape,
       modelPath: prepared.path,
-      layers,
-      heads,
       headSize,
-      vocabularySize,
-      contextLength: description.contextLength,
-      slots: options.parallel,
-      batchTokens: STEP_TOKENS + options.parallel,
+      batchTokens,
       threads: options.threads ?? computingThreads(prepared.bytes),
+      memory: options.memory_check
+        ? { ...shape, hiddenSize, batchTokens, matrixBytes: matrixBytes(source.header.config, source.parts) }
+        : null,
     };
     return startLocalModel(
       {

@@ -9,7 +9,7 @@ import { checkpointHash, hashOptions } from "../local/checkpoint-hash.ts";
 import type { LocalSource } from "../local/description.ts";
 import { cachedModel } from "../local/model-cache.ts";
 import { convertToOnnx, hasBlocks } from "./convert.ts";
-import { type Block, DEFAULT_BLOCK, type OnnxType } from "./graph/precision.ts";
+import { type Block, DEFAULT_BLOCK, type OnnxType, type Precision, precisionOf } from "./graph/precision.ts";
 import { CONVERTER_VERSION, DATA_FILE, type Manifest, MODEL_FILE, readManifest } from "./manifest.ts";
 import type { OnnxOptions } from "./options.ts";
 import { ORT_RELEASE } from "./runtime/library.ts";
@@ -17,6 +17,7 @@ import { ORT_RELEASE } from "./runtime/library.ts";
 /** A model on disk, in either form that the driver takes. */
 export interface OnnxSource extends LocalSource {
   readonly header: CheckpointHeader;
+  readonly parts: Precision;
   readonly endOfText: number | null;
   /** Makes sure that there is a graph. */
   prepare(context: LoadContext, signal: AbortSignal): Promise<PreparedGraph>;
@@ -48,12 +49,13 @@ export async function readSource(options: OnnxOptions): Promise<OnnxSource> {
 function toConvert(
   header: CheckpointHeader,
   options: OnnxOptions,
-): Pick<OnnxSource, "precision" | "prepare"> {
+): Pick<OnnxSource, "precision" | "parts" | "prepare"> {
   const type = options.type ?? (header.config.dtype === "float32" ? "f32" : "f16");
   const block = options.block ?? DEFAULT_BLOCK;
   const precision = precisionName(type, hasBlocks(type) ? block : null);
   return {
     precision,
+    parts: precisionOf(type, block),
     async prepare({ name, cacheDir, onProgress }, signal) {
       const content = await checkpointHash(header, { name, cacheDir, onProgress }, signal);
       const task = `converting ${name} to ${precision}`;
@@ -82,7 +84,7 @@ function converted(
   { folder }: CheckpointHeader,
   manifest: Manifest,
   { model, type, block }: OnnxOptions,
-): Pick<OnnxSource, "precision" | "prepare"> {
+): Pick<OnnxSource, "precision" | "parts" | "prepare"> {
   const precision = precisionName(manifest.type, manifest.block);
   if ((type ?? manifest.type) !== manifest.type || (block ?? manifest.block) !== manifest.block) {
     throw new OperatorError(
@@ -91,6 +93,7 @@ function converted(
   }
   return {
     precision,
+    parts: precisionOf(manifest.type, manifest.block ?? DEFAULT_BLOCK),
     async prepare(context, signal) {
       for (const { name, bytes, sha256 } of manifest.files) {
         const file = await openFile(join(folder, name));

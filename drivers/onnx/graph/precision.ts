@@ -7,7 +7,7 @@ export type OnnxType = (typeof ONNX_TYPES)[number];
 /** Sizes of the groups that share a scale, for q8 and int4. */
 export const BLOCKS = [32, 64, 128] as const;
 export type Block = (typeof BLOCKS)[number];
-/** The fastest, and no less exact than GGUF's q4_0 (docs/decisions/0008-the-onnx-driver.md). */
+/** The fastest, and no less exact than GGUF's q4_0 (docs/decisions/0009-the-onnx-driver.md). */
 export const DEFAULT_BLOCK: Block = 128;
 
 /** How each part of a model is kept. Vectors stay float32. */

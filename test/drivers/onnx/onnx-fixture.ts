@@ -48,6 +48,7 @@ export async function loadEngine(
     slots: 4,
     batchTokens: 512,
     threads: 1,
+    memory: null,
     ...options,
   };
   return engineModule.load(all, () => {});
