@@ -1,4 +1,3 @@
-import type { GenerationRequest } from "../../src/core/generation.ts";
 import type { Control } from "./grammar/control.ts";
 import type { Awaited } from "./slots.ts";
 import { type Served, serviceOrder, type Waiting, WaitingQueue } from "./waiting-queue.ts";
@@ -19,9 +18,7 @@ export interface Job extends Waiting {
   started: boolean;
 }
 
-export const newJob = (
-  parts: Pick<Job, "id" | "request" | "arrived" | "seed" | "constraint">,
-): Job => ({
+export const newJob = (parts: Pick<Job, "id" | "request" | "arrived" | "seed" | "constraint">): Job => ({
   ...parts,
   choice: 0,
   awaited: undefined,

@@ -85,7 +85,13 @@ export const chatRules: ParameterRules = {
 
 export const completionRules: ParameterRules = {
   accepted: ["user", "store", "metadata", "service_tier"],
-  refused: { ...refusedEverywhere, response_format: isTextFormat, suffix: isEmpty, tools: isEmpty, messages: never },
+  refused: {
+    ...refusedEverywhere,
+    response_format: isTextFormat,
+    suffix: isEmpty,
+    tools: isEmpty,
+    messages: never,
+  },
 };
 
 /** Throws GatewayError `unsupported_parameter` for the first refused parameter that asks for something. */

@@ -16,7 +16,9 @@ export const responseFormat = optional(
         name: z.string().regex(/^[\w-]{1,64}$/, "it may have up to 64 letters, digits, '_' and '-'"),
         description: optional(z.string()),
         schema: optional(jsonSchema).describe("Absent: any JSON object."),
-        strict: optional(z.boolean()).describe("Members also come in the order in which the schema names them."),
+        strict: optional(z.boolean()).describe(
+          "Members also come in the order in which the schema names them.",
+        ),
       }),
     }),
   ]),
@@ -31,10 +33,15 @@ export const structuredOutputs = optional(
       json: optional(z.union([jsonSchema, z.string()])).describe("A JSON Schema, or its text."),
       json_object: optional(z.boolean()).describe("true: any JSON object."),
       regex: optional(text()).describe("A regular expression that the whole answer matches."),
-      choice: optional(z.array(text().min(1)).min(1).max(MOST_CHOICES)).describe("The answer is one of these."),
+      choice: optional(z.array(text().min(1)).min(1).max(MOST_CHOICES)).describe(
+        "The answer is one of these.",
+      ),
       grammar: optional(text()).describe("A grammar in GBNF or EBNF, from its rule 'root' on."),
     })
-    .refine((value) => asked(value).length === 1, "it must have one of json, json_object, regex, choice and grammar"),
+    .refine(
+      (value) => asked(value).length === 1,
+      "it must have one of json, json_object, regex, choice and grammar",
+    ),
 ).describe("What the answer must be; one constraint, which is always enforced in full, or refused.");
 
 type ResponseFormat = output<typeof responseFormat>;
@@ -62,10 +69,16 @@ export function constrained(body: StructuredParameters): { constraint?: Constrai
   const constraint = format ?? structured;
   if (constraint === undefined) return {};
   if (format !== undefined && structured !== undefined) {
-    throw invalid("structured_outputs", "'structured_outputs' and 'response_format' both say what the answer must be; send one of them.");
+    throw invalid(
+      "structured_outputs",
+      "'structured_outputs' and 'response_format' both say what the answer must be; send one of them.",
+    );
   }
   if (body.stop !== undefined && body.stop.length > 0) {
-    throw invalid("stop", `'stop' cannot be combined with '${constraint.param.split(".")[0]}': it would end an answer before it is complete.`);
+    throw invalid(
+      "stop",
+      `'stop' cannot be combined with '${constraint.param.split(".")[0]}': it would end an answer before it is complete.`,
+    );
   }
   return { constraint };
 }
@@ -91,7 +104,12 @@ function structuredConstraint(structured: StructuredOutputs): Constraint | undef
   if (choice !== undefined) return { type: "choice", param: param("choice"), choices: choice };
   if (grammar !== undefined) return { type: "grammar", param: param("grammar"), grammar };
   const schema = json === undefined ? OBJECT : parsed(json, param("json"));
-  return { type: "json_schema", param: param(json === undefined ? "json_object" : "json"), schema, ordered: false };
+  return {
+    type: "json_schema",
+    param: param(json === undefined ? "json_object" : "json"),
+    schema,
+    ordered: false,
+  };
 }
 
 function parsed(schema: unknown, param: string): unknown {

@@ -1,5 +1,6 @@
-import { type Call, Control, FINISHED, Kept } from "./control.ts";
+import { type Call, Control, FINISHED } from "./control.ts";
 import { canDiffer, NO_WORDS, restsBehind, type Words } from "./distinct-words.ts";
+import { Kept } from "./kept.ts";
 import type { Value } from "./value.ts";
 import { NO_SPACE, type Space, spaceBehind } from "./white-space.ts";
 
@@ -49,7 +50,11 @@ export class ArrayShape {
   }
 
   get open(): Control {
-    return this.at("open", { index: 0, counted: 0, items: this.#limits.distinct ? NO_WORDS : undefined }, NO_SPACE);
+    return this.at(
+      "open",
+      { index: 0, counted: 0, items: this.#limits.distinct ? NO_WORDS : undefined },
+      NO_SPACE,
+    );
   }
 
   at(phase: Phase, progress: Progress, space: Space): ArrayControl {
@@ -58,7 +63,12 @@ export class ArrayShape {
   }
 
   /** `text`: undefined where it does not matter, as it does not for what can follow within one token. */
-  distinctItem(inner: Control, rests: readonly string[], text: string | undefined, behind: Progress): Control {
+  distinctItem(
+    inner: Control,
+    rests: readonly string[],
+    text: string | undefined,
+    behind: Progress,
+  ): Control {
     const written = text === undefined ? "any" : `text ${text}`;
     const key = `${written} ${inner.id} ${nameOf(behind)} ${JSON.stringify(rests)}`;
     return this.#kept(key, () => new DistinctItem(this, inner, rests, text, behind));
@@ -71,7 +81,10 @@ export class ArrayShape {
   /** Whether there is such an array. */
   get possible(): boolean {
     const { least, distinct } = this.#limits;
-    const places = Array.from({ length: distinct ? least : 0 }, (_, index) => this.#first[index] ?? this.#rest);
+    const places = Array.from(
+      { length: distinct ? least : 0 },
+      (_, index) => this.#first[index] ?? this.#rest,
+    );
     // As many different items as there must be can be had where each place offers so many.
     if (places.some(({ plain }) => plain.scalars < least)) return false;
     return this.completable({ index: 0, counted: 0, items: undefined });
@@ -144,7 +157,8 @@ class ArrayControl extends Control {
     const complete = shape.complete(progress);
     if (this.#phase !== "comma" && byte === 0x5d) return complete ? [FINISHED] : [];
     if (this.#phase === "item") {
-      if (byte === 0x2c && this.#space === NO_SPACE && this.#canGoOn()) return [shape.at("comma", progress, NO_SPACE)];
+      if (byte === 0x2c && this.#space === NO_SPACE && this.#canGoOn())
+        return [shape.at("comma", progress, NO_SPACE)];
       return complete ? this.#spaced(byte) : [];
     }
     return [...this.#spaced(byte), ...this.#distinctItems(byte)];
@@ -178,7 +192,7 @@ class ArrayControl extends Control {
     if (this.#phase === "item" || this.#progress.items !== undefined) return [];
     return this.#shape
       .items(this.#progress)
-      .map(({ value, behind }) => ({ enter: value, then: this.#shape.at("item", behind, NO_SPACE) }));
+      .map(({ value, behind }) => ({ enter: value, behind: this.#shape.at("item", behind, NO_SPACE) }));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Budget } from "./budget.ts";
-import { ANY_CHAR, borders, type CharSet, contains } from "./char-set.ts";
+import { ANY_CHAR, borders, type CharSet } from "./char-set.ts";
+import { Kept } from "./kept.ts";
 
 /** How an automaton is explored from its first state on: `K` is whatever tells its states apart. */
 export interface Exploration<K> {
@@ -7,14 +8,29 @@ export interface Exploration<K> {
   /** Characters between two of these are alike; ascending, from 0 on. */
   readonly borders: readonly number[];
   key(state: K): string | number;
-  /** The state behind a character; undefined where none can follow. */
-  step(state: K, char: number): K | undefined;
+  /** The state behind a character, which is `borders[column]`; undefined where none can follow. */
+  step(state: K, char: number, column: number): K | undefined;
   /** 0: a word cannot end here; otherwise what kind of word has ended. */
   label(state: K): number;
 }
 
+/** Characters that are left, as far as they are told apart: most tokens have fewer than the least of these. */
+const DISTANCES = [512, 128, 64, 32, 16];
+
+/** How many characters there are. */
+const CHARS = ANY_CHAR.reduce((sum, [low, high]) => sum + high - low + 1, 0);
+
+interface Counts {
+  readonly least: number;
+  readonly most: number;
+}
+
 /** Number of words without an end. */
 const ENDLESS = Number.POSITIVE_INFINITY;
+
+/** Of automata that count characters, those that are kept. */
+const LONGEST_KEPT = 2000;
+const counting = new Kept<Automaton>(200);
 
 /**
  * A deterministic automaton over characters, whose words may be of several kinds (labels from 1 on). From each of its
@@ -27,17 +43,27 @@ export class Automaton {
   readonly #table: Int32Array;
   readonly #labels: Int32Array;
   readonly #words: Float64Array;
+  /** What is known of `free`; -1: nothing yet. */
+  readonly #free: Int8Array;
+  /** Where a state says no more than how many characters there have been: how many there must and may be. */
+  readonly #counts: Counts | undefined;
 
-  private constructor(starts: Uint32Array, table: Int32Array, labels: Int32Array) {
+  private constructor(starts: Uint32Array, table: Int32Array, labels: Int32Array, counts?: Counts) {
     this.borders = starts;
+    this.#counts = counts;
     this.#table = table;
     this.#labels = labels;
     this.size = labels.length;
     this.#words = new Float64Array(labels.length).fill(-1);
+    this.#free = new Int8Array(labels.length).fill(-1);
   }
 
   /** Throws TooComplex where it has too many states. */
-  static explore<K>({ start, borders, key, step, label }: Exploration<K>, budget: Budget): Automaton {
+  static explore<K>(
+    { start, borders, key, step, label }: Exploration<K>,
+    budget: Budget,
+    counts?: Counts,
+  ): Automaton {
     const states: K[] = [start];
     const numbers = new Map<string | number, number>([[key(start), 0]]);
     const table: number[] = [];
@@ -45,8 +71,9 @@ export class Automaton {
     for (let at = 0; at < states.length; at += 1) {
       budget.spend(borders.length);
       const state = states[at] as K;
-      for (const char of borders) {
-        const next = contains(ANY_CHAR, char) ? step(state, char) : undefined;
+      for (const [column, char] of borders.entries()) {
+        const half = char >= 0xd800 && char <= 0xdfff;
+        const next = half ? undefined : step(state, char, column);
         if (next === undefined) {
           table.push(-1);
           continue;
@@ -63,7 +90,25 @@ export class Automaton {
         table.push(number);
       }
     }
-    return Automaton.#trimmed(borders, table, states.map(label), before);
+    return Automaton.#trimmed(borders, table, states.map(label), before, counts);
+  }
+
+  /** Texts of at least and at most so many characters; the same ones for all who ask. Throws TooComplex. */
+  static counting({ least, most }: Counts, budget: Budget): Automaton {
+    const last = most === ENDLESS ? least : most;
+    const explored = () =>
+      Automaton.explore<number>(
+        {
+          start: 0,
+          borders: [0, 0xd800, 0xe000],
+          key: (length) => length,
+          step: (length) => (length < last ? length + 1 : most === ENDLESS ? length : undefined),
+          label: (length) => (length >= least ? 1 : 0),
+        },
+        budget,
+        { least, most },
+      );
+    return last > LONGEST_KEPT ? explored() : counting.get(`${least} ${most}`, explored);
   }
 
   /** Without the states from which no word can be completed. */
@@ -72,6 +117,7 @@ export class Automaton {
     table: readonly number[],
     labels: readonly number[],
     before: readonly (readonly number[])[],
+    counts: Counts | undefined,
   ): Automaton {
     const alive = new Uint8Array(labels.length);
     const reached = labels.flatMap((label, state) => (label > 0 ? [state] : []));
@@ -98,7 +144,7 @@ export class Automaton {
         rows[row * width + at] = next < 0 ? -1 : (renumbered[next] ?? -1);
       }
     }
-    return new Automaton(Uint32Array.from(starts), rows, kept);
+    return new Automaton(Uint32Array.from(starts), rows, kept, counts);
   }
 
   get empty(): boolean {
@@ -132,10 +178,40 @@ export class Automaton {
     return [this.borders[range] ?? 0, (this.borders[range + 1] ?? 0x110000) - 1];
   }
 
+  /** Where texts go that are none of those that are told apart, if they stay there; the last character stands for them. */
+  beside(state: number): number {
+    const next = this.step(state, 0x10ffff);
+    return this.step(next, 0x10ffff) === next ? next : -1;
+  }
+
+  /** Whether all words can follow in a state, and all are of the first kind. */
+  free(state: number): boolean {
+    let known = this.#free[state];
+    if (known === undefined || known < 0) {
+      let chars = 0;
+      for (const { state: next, chars: count } of this.reached(state, 0, 0x10ffff))
+        if (next === state) chars += count;
+      known = this.label(state) === 1 && chars === CHARS ? 1 : 0;
+      this.#free[state] = known;
+    }
+    return known === 1;
+  }
+
   accepts(text: string): boolean {
     let state = this.empty ? -1 : 0;
     for (const char of text) state = this.step(state, char.codePointAt(0) ?? 0);
     return this.label(state) > 0;
+  }
+
+  /**
+   * A state from which all short words can be completed that can be from this one, and no others: texts that only are
+   * counted have few such states, however long they may be.
+   */
+  nearer(state: number): number {
+    if (this.#counts === undefined || state < this.#counts.least) return state;
+    const { most } = this.#counts;
+    const room = DISTANCES.find((distance) => distance <= most - state);
+    return room === undefined || most === ENDLESS ? state : most - room;
   }
 
   /** How many ways there are to complete a word from a state on, the empty one included; may be infinite. */
@@ -173,13 +249,17 @@ export class Automaton {
   /** Words by what both say of them: `label` gets their labels there, 0 for no word. */
   combine(other: Automaton, label: (a: number, b: number) => number, budget: Budget): Automaton {
     const first = (automaton: Automaton) => (automaton.empty ? -1 : 0);
+    const borders = [...new Set([...this.borders, ...other.borders])].sort((a, b) => a - b);
+    const mine = borders.map((char) => this.#range(char));
+    const its = borders.map((char) => other.#range(char));
     return Automaton.explore<readonly [number, number]>(
       {
         start: [first(this), first(other)],
-        borders: [...new Set([...this.borders, ...other.borders])].sort((a, b) => a - b),
+        borders,
         key: ([a, b]) => a * (other.size + 1) + b,
-        step: ([a, b], char) => {
-          const [x, y] = [this.step(a, char), other.step(b, char)];
+        step: ([a, b], _char, column) => {
+          const x = a < 0 ? -1 : (this.#table[a * this.borders.length + (mine[column] ?? 0)] ?? -1);
+          const y = b < 0 ? -1 : (other.#table[b * other.borders.length + (its[column] ?? 0)] ?? -1);
           return x < 0 && y < 0 ? undefined : [x, y];
         },
         label: ([a, b]) => label(this.label(a), other.label(b)),
@@ -242,7 +322,11 @@ function* prepend<T>(first: T, rest: Generator<T>): Generator<T> {
 }
 
 /** An automaton for a list of words; word i gets the label `labels[i]`. */
-export function automatonOfWords(words: readonly string[], budget: Budget, labels?: readonly number[]): Automaton {
+export function automatonOfWords(
+  words: readonly string[],
+  budget: Budget,
+  labels?: readonly number[],
+): Automaton {
   const trie: { next: Map<number, number>; label: number }[] = [{ next: new Map(), label: 0 }];
   const chars: CharSet[] = [];
   for (const [index, word] of words.entries()) {

@@ -16,7 +16,7 @@ import { TokenMasks } from "./token-masks.ts";
 import { TokenTrie } from "./token-trie.ts";
 
 /** Work that one compilation may do: a typical schema takes a hundredth of it, all of it about a tenth of a second. */
-const WORK = 5_000_000;
+const WORK = 800_000;
 /** Compiled constraints that are kept, the latest used. */
 const KEPT = 64;
 /** Longest part of a keyword's path in a message, in characters. */
@@ -65,7 +65,8 @@ export class Constraints {
 
 /** What is wrong with a constraint, for whoever sent it; what is wrong here is thrown on. */
 function refusal(error: unknown, { param }: Constraint): GatewayError {
-  const known = error instanceof Unenforceable || error instanceof TooComplex || error instanceof TooAmbiguous;
+  const known =
+    error instanceof Unenforceable || error instanceof TooComplex || error instanceof TooAmbiguous;
   if (!known) throw error;
   const path = error instanceof Unenforceable ? error.path.slice(0, LONGEST_PATH) : "";
   const keyword = path.split(".").at(-1);

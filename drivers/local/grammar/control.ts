@@ -3,7 +3,7 @@ let controls = 0;
 /** Another control that is entered, and which one goes on when that is finished. */
 export interface Call {
   readonly enter: Control;
-  readonly then: Control;
+  readonly behind: Control;
 }
 
 const NONE: readonly never[] = [];
@@ -45,6 +45,11 @@ export abstract class Control {
     return this;
   }
 
+  /** One that more tokens can follow, and which most ways to go on meet again: what differs is quicker found than all. */
+  get wider(): Control | undefined {
+    return undefined;
+  }
+
   /** As the control that goes on behind a call: where it goes on, by the control that the call has finished in. */
   after(_finished: Control): Control {
     return this;
@@ -73,23 +78,3 @@ export class Finished extends Control {
 }
 
 export const FINISHED = new Finished(1);
-
-/** A map that forgets everything when it has grown too large: what it holds can be made again. */
-export class Kept<V> {
-  readonly #values = new Map<string | number, V>();
-  readonly #most: number;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  get(key: string | number, make: () => V): V {
-    let value = this.#values.get(key);
-    if (value === undefined) {
-      if (this.#values.size >= this.#most) this.#values.clear();
-      value = make();
-      this.#values.set(key, value);
-    }
-    return value;
-  }
-}

@@ -30,8 +30,7 @@ const IPV6 = [
 const ENCODED = "%[0-9A-Fa-f]{2}";
 const PCHAR = `([A-Za-z0-9._~!$&'()*+,;=:@-]|${ENCODED})`;
 const REG_NAME = `([A-Za-z0-9._~!$&'()*+,;=-]|${ENCODED})*`;
-const AUTHORITY =
-  `(([A-Za-z0-9._~!$&'()*+,;=:-]|${ENCODED})*@)?(${REG_NAME}|\\[(${IPV6}|[vV][0-9A-Fa-f]+\\.[A-Za-z0-9._~!$&'()*+,;=:-]+)\\])(:\\d{0,5})?`;
+const AUTHORITY = `(([A-Za-z0-9._~!$&'()*+,;=:-]|${ENCODED})*@)?(${REG_NAME}|\\[(${IPV6}|[vV][0-9A-Fa-f]+\\.[A-Za-z0-9._~!$&'()*+,;=:-]+)\\])(:\\d{0,5})?`;
 const HIERARCHY = `(//${AUTHORITY}(/${PCHAR}*)*|/(${PCHAR}+(/${PCHAR}*)*)?|${PCHAR}+(/${PCHAR}*)*|)`;
 const TAIL = `(\\?(${PCHAR}|[/?])*)?(#(${PCHAR}|[/?])*)?`;
 const SCHEME = "[A-Za-z][A-Za-z0-9+.-]*";
@@ -59,7 +58,10 @@ const FORMATS: Readonly<Record<string, string>> = {
 export const FORMAT_NAMES: readonly string[] = Object.keys(FORMATS);
 
 const automata = new Map(
-  Object.entries(FORMATS).map(([name, pattern]) => [name, constant((budget) => patternAutomaton(pattern, "whole", budget))]),
+  Object.entries(FORMATS).map(([name, pattern]) => [
+    name,
+    constant((budget) => patternAutomaton(pattern, "whole", budget)),
+  ]),
 );
 
 /** undefined for a format that is not known. */

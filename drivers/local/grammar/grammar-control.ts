@@ -27,20 +27,20 @@ class Fork extends Control {
   }
 
   protected override called(): readonly Call[] {
-    return this.options.map((enter) => ({ enter, then: FINISHED }));
+    return this.options.map((enter) => ({ enter, behind: FINISHED }));
   }
 }
 
 /** Enters another control, and goes on behind it. */
 class Sequel extends Control {
   readonly #enter: Control;
-  readonly #then: Control;
+  readonly #behind: Control;
   override readonly silent = true;
 
-  constructor(enter: Control, then: Control) {
+  constructor(enter: Control, behind: Control) {
     super();
     this.#enter = enter;
-    this.#then = then;
+    this.#behind = behind;
   }
 
   protected step(): readonly Control[] {
@@ -48,7 +48,7 @@ class Sequel extends Control {
   }
 
   protected override called(): readonly Call[] {
-    return [{ enter: this.#enter, then: this.#then }];
+    return [{ enter: this.#enter, behind: this.#behind }];
   }
 }
 
@@ -106,7 +106,8 @@ class GrammarBuilder {
     let control = this.#texts.get(pattern);
     if (control === undefined) {
       const automaton = automatonOfPattern(pattern, "whole", this.#budget);
-      if (automaton.empty) throw new Unenforceable("", "the grammar has a character class without characters");
+      if (automaton.empty)
+        throw new Unenforceable("", "the grammar has a character class without characters");
       control = new TextLanguage(automaton, "utf8").start;
       this.#texts.set(pattern, control);
     }

@@ -17,7 +17,8 @@ export function preparedRules(rules: Rules, budget: Budget): Rules {
 }
 
 function reachable(rules: Rules): Set<string> {
-  if (!rules.has("root")) throw new Unenforceable("", "the grammar has no rule 'root', with which it would begin");
+  if (!rules.has("root"))
+    throw new Unenforceable("", "the grammar has no rule 'root', with which it would begin");
   const needed = new Set(["root"]);
   for (const name of needed) {
     const rule = rules.get(name);
@@ -43,7 +44,12 @@ function references(expression: Expression): string[] {
 }
 
 /** Puts rules that do not hold themselves in the place of their names. `within`: rules that are being put in. */
-function inlined(expression: Expression, rules: Rules, budget: Budget, within: readonly string[]): Expression {
+function inlined(
+  expression: Expression,
+  rules: Rules,
+  budget: Budget,
+  within: readonly string[],
+): Expression {
   budget.spend(20);
   switch (expression.type) {
     case "text":
@@ -69,7 +75,9 @@ function inlined(expression: Expression, rules: Rules, budget: Budget, within: r
       const texts = options.flatMap((option) => (option.type === "text" ? [option.pattern] : []));
       const others = options.filter(({ type }) => type !== "text");
       const joined = texts.length > 0 ? [text({ type: "choice", options: texts })] : [];
-      return others.length === 0 && joined[0] !== undefined ? joined[0] : { type: "choice", options: [...joined, ...others] };
+      return others.length === 0 && joined[0] !== undefined
+        ? joined[0]
+        : { type: "choice", options: [...joined, ...others] };
     }
   }
 }
@@ -91,7 +99,10 @@ function together(parts: readonly Expression[]): Expression {
 const text = (pattern: Pattern): Expression => ({ type: "text", pattern });
 
 /** Finds the rules for which something holds, which may hold for one because it does for others. */
-function holding(rules: Rules, holds: (expression: Expression, known: ReadonlySet<string>) => boolean): Set<string> {
+function holding(
+  rules: Rules,
+  holds: (expression: Expression, known: ReadonlySet<string>) => boolean,
+): Set<string> {
   const known = new Set<string>();
   for (let size = -1; size < known.size; ) {
     size = known.size;
@@ -168,9 +179,17 @@ function refuseLeftRecursion(rules: Rules): void {
     }
   };
   for (const name of rules.keys()) {
-    const begins = new Set(firsts({ type: "rule", name }).flatMap((first) => firsts(rules.get(first) ?? { type: "rule", name: first })));
+    const begins = new Set(
+      firsts({ type: "rule", name }).flatMap((first) =>
+        firsts(rules.get(first) ?? { type: "rule", name: first }),
+      ),
+    );
     for (const other of begins) {
-      if (other === name) throw new Unenforceable("", `the grammar's rule '${name}' begins with itself: let it begin with something else`);
+      if (other === name)
+        throw new Unenforceable(
+          "",
+          `the grammar's rule '${name}' begins with itself: let it begin with something else`,
+        );
       for (const next of firsts(rules.get(other) ?? { type: "choice", options: [] })) begins.add(next);
     }
   }

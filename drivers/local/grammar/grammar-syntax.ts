@@ -103,11 +103,13 @@ class GrammarParser {
     if (this.#take("*")) return [0, Number.POSITIVE_INFINITY];
     if (this.#take("+")) return [1, Number.POSITIVE_INFINITY];
     if (this.#take("?")) return [0, 1];
-    const [found, least = "", comma, last = ""] = this.#match(/\{\s*(\d{0,9})\s*(,?)\s*(\d{0,9})\s*\}/y) ?? [];
+    const [found, least = "", comma, last = ""] =
+      this.#match(/\{\s*(\d{0,9})\s*(,?)\s*(\d{0,9})\s*\}/y) ?? [];
     if (found === undefined) return undefined;
     const from = Number(least);
     const to = comma === "" ? from : last === "" ? Number.POSITIVE_INFINITY : Number(last);
-    if (to < from || (least === "" && last === "")) throw this.#error("the bounds of a repetition make no sense");
+    if (to < from || (least === "" && last === ""))
+      throw this.#error("the bounds of a repetition make no sense");
     return [from, to];
   }
 
@@ -138,12 +140,14 @@ class GrammarParser {
     const char = String.fromCodePoint(code);
     this.#at += char.length;
     if (char !== "\\") return char;
-    const escape = this.#source[this.#at] ?? "";
+    const letter = this.#source[this.#at] ?? "";
     this.#at += 1;
-    const length = { x: 2, u: 4, U: 8 }[escape];
-    if (length === undefined) return (Object.hasOwn(ESCAPES, escape) ? ESCAPES[escape] : undefined) ?? escape;
+    const length = { x: 2, u: 4, U: 8 }[letter];
+    if (length === undefined) return (Object.hasOwn(ESCAPES, letter) ? ESCAPES[letter] : undefined) ?? letter;
     const digits = this.#source.slice(this.#at, this.#at + length);
-    const value = new RegExp(`^[0-9a-fA-F]{${length}}$`).test(digits) ? Number.parseInt(digits, 16) : Number.NaN;
+    const value = new RegExp(`^[0-9a-fA-F]{${length}}$`).test(digits)
+      ? Number.parseInt(digits, 16)
+      : Number.NaN;
     if (!(value <= 0x10ffff)) throw this.#error("an escape is not understood");
     this.#at += length;
     return String.fromCodePoint(value);
@@ -182,5 +186,8 @@ const chars = (set: CharSet): Expression => ({ type: "text", pattern: { type: "c
 
 const text = (literal: string): Expression => ({
   type: "text",
-  pattern: { type: "sequence", parts: Array.from(literal, (char) => ({ type: "chars", set: charsOf(char) })) },
+  pattern: {
+    type: "sequence",
+    parts: Array.from(literal, (char) => ({ type: "chars", set: charsOf(char) })),
+  },
 });

@@ -1,5 +1,6 @@
 import type { Automaton } from "./automaton.ts";
-import { Control, Kept } from "./control.ts";
+import { Control } from "./control.ts";
+import { Kept } from "./kept.ts";
 import { NO_PART, type TextControl, TextLanguage } from "./text-control.ts";
 
 /** A set of kinds of keys, as bits: bit i is the kind with label i + 1. */
@@ -23,13 +24,14 @@ export class KeyLanguage extends TextLanguage {
   readonly #allowed: Kinds | undefined;
   readonly #all: KeyLanguage;
   readonly #restricted = new Kept<KeyLanguage>(10_000);
-  readonly opening: Control = new Opening(this);
+  readonly opening: Control;
 
   constructor(automaton: Automaton, all?: KeyLanguage, allowed?: Kinds) {
     super(automaton, "json");
     this.#all = all ?? this;
     this.#allowed = allowed;
     this.#reach = all === undefined ? reachable(automaton) : all.#reach;
+    this.opening = new Opening(this, all);
   }
 
   /** All kinds that there are keys of. */
@@ -52,11 +54,13 @@ export class KeyLanguage extends TextLanguage {
     );
   }
 
-  override behind(state: number, char: number): TextControl | undefined {
-    const next = this.automaton.step(state, char);
-    if (next < 0 || !this.keeps(next)) return undefined;
-    const language = this.#allowed === undefined ? this : this.#only(this.#allowed, next);
-    return language.at(next, NO_PART);
+  protected override reached(state: number): TextControl {
+    const language = this.#allowed === undefined ? this : this.#only(this.#allowed, state);
+    return language.at(state, NO_PART);
+  }
+
+  override wider(control: TextControl): Control | undefined {
+    return this.#all === this ? super.wider(control) : this.#all.at(control.state, control.part);
   }
 
   override keeps(state: number): boolean {
@@ -72,10 +76,16 @@ export class KeyLanguage extends TextLanguage {
 /** The quote that begins a key. */
 class Opening extends Control {
   readonly #language: KeyLanguage;
+  readonly #all: KeyLanguage | undefined;
 
-  constructor(language: KeyLanguage) {
+  constructor(language: KeyLanguage, all: KeyLanguage | undefined) {
     super();
     this.#language = language;
+    this.#all = all;
+  }
+
+  override get wider(): Control | undefined {
+    return this.#all?.opening;
   }
 
   protected step(byte: number): readonly Control[] {

@@ -73,7 +73,7 @@ export function bounded(bound: Bound, side: 1 | -1, budget: Budget): Automaton {
 function nextDouble(value: number, side: 1 | -1): number {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, value);
-  view.setBigInt64(0, view.getBigInt64(0) + (value > 0 === (side > 0) ? 1n : -1n));
+  view.setBigInt64(0, view.getBigInt64(0) + (value > 0 === side > 0 ? 1n : -1n));
   return view.getFloat64(0);
 }
 
@@ -107,7 +107,9 @@ function magnitudes(before: string, fraction: string, outward: boolean, budget: 
         const char = String.fromCharCode(code);
         if (char === "-") return state.part === "sign" ? state : undefined;
         if (char === ".") {
-          return state.part === "whole" ? { part: "fraction", digits: 0, order: wholeEnded(state) } : undefined;
+          return state.part === "whole"
+            ? { part: "fraction", digits: 0, order: wholeEnded(state) }
+            : undefined;
         }
         if (char < "0" || char > "9") return undefined;
         if (state.part === "fraction") {

@@ -1,5 +1,6 @@
 import type { Automaton } from "./automaton.ts";
-import { type Call, Control, FINISHED, Kept } from "./control.ts";
+import { type Call, Control, FINISHED } from "./control.ts";
+import { Kept } from "./kept.ts";
 import { bit, countOf, KeyLanguage, type Kinds } from "./key-language.ts";
 import type { Value } from "./value.ts";
 import { NO_SPACE, type Space, spaceBehind } from "./white-space.ts";
@@ -7,11 +8,11 @@ import { NO_SPACE, type Space, spaceBehind } from "./white-space.ts";
 export interface ObjectLimits {
   /** Kinds of which a key must be there. */
   readonly required: Kinds;
-  /** Kinds with one key each: the names that the schema knows. All others come behind them. */
+  /** Kinds with one key each: the names that the schema knows. */
   readonly named: Kinds;
   readonly least: number;
   readonly most: number;
-  /** Whether named keys come in the order of their kinds, before all others. */
+  /** Whether named keys come in the order of their kinds. */
   readonly ordered: boolean;
 }
 
@@ -75,10 +76,9 @@ export class ObjectShape {
     if (room <= 0) kinds &= missing;
     if (!ordered) return kinds;
     // Not before what has been there, and not behind the first that is missing.
-    const last = seen.toString(2).length;
-    if (seen > 0n) kinds &= ~(bit(last) - 1n);
+    if (seen > 0n) kinds &= ~named | ~(bit(seen.toString(2).length) - 1n);
     const first = missing & -missing;
-    return first === 0n ? kinds : kinds & ((first << 1n) - 1n);
+    return first === 0n ? kinds : kinds & (~named | ((first << 1n) - 1n));
   }
 }
 
@@ -150,11 +150,11 @@ class ObjectControl extends Control {
     const progress = this.#progress;
     if (this.#phase === "value") {
       const enter = shape.values[this.#kind];
-      const then = shape.at("member", shape.withMember(progress, this.#kind), NO_SPACE, -1);
-      return enter === undefined ? [] : [{ enter, then }];
+      const behind = shape.at("member", shape.withMember(progress, this.#kind), NO_SPACE, -1);
+      return enter === undefined ? [] : [{ enter, behind }];
     }
     if (this.#phase !== "open" && this.#phase !== "comma") return [];
     const enter = shape.nextKey(progress);
-    return enter === undefined ? [] : [{ enter, then: shape.at("key", progress, NO_SPACE, -1) }];
+    return enter === undefined ? [] : [{ enter, behind: shape.at("key", progress, NO_SPACE, -1) }];
   }
 }

@@ -14,7 +14,10 @@ export type Pattern =
 
 const DIGITS = charSet([0x30, 0x39]);
 const WORD = charSet([0x30, 0x39], [0x41, 0x5a], [0x5f, 0x5f], [0x61, 0x7a]);
-const SPACE = union(charsOf("\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"), charSet([0x2000, 0x200a]));
+const SPACE = union(
+  charsOf("\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"),
+  charSet([0x2000, 0x200a]),
+);
 const LINE_ENDS = charsOf("\n\r\u2028\u2029");
 const CONTROLS: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, 0: 0 };
 
@@ -169,7 +172,8 @@ class PatternParser {
     if (known !== undefined) return known;
     if (char === "b" && inClass) return charsOf("\b");
     if (char === "b" || char === "B") throw this.error(`uses '\\${char}', which cannot be enforced`);
-    if (/[1-9]/.test(char) || char === "k") throw this.error("uses a back reference, which cannot be enforced");
+    if (/[1-9]/.test(char) || char === "k")
+      throw this.error("uses a back reference, which cannot be enforced");
     const control = Object.hasOwn(CONTROLS, char) ? CONTROLS[char] : undefined;
     if (control !== undefined) return [[control, control]];
     if (char === "p" || char === "P") return this.#property(char === "P");
@@ -190,7 +194,8 @@ class PatternParser {
     }
     const first = this.#hexadecimal(4);
     const high = first[0]?.[0] ?? 0;
-    if (high < 0xd800 || high > 0xdbff || this.#peek !== "\\" || this.#chars[this.#at + 1] !== "u") return first;
+    if (high < 0xd800 || high > 0xdbff || this.#peek !== "\\" || this.#chars[this.#at + 1] !== "u")
+      return first;
     this.#at += 2;
     const low = this.#hexadecimal(4)[0]?.[0] ?? 0;
     if (low < 0xdc00 || low > 0xdfff) throw this.error("has half a surrogate pair");
@@ -235,6 +240,8 @@ class PatternParser {
 const properties = new Map<string, CharSet>();
 /** Properties that are remembered; there are not many more. */
 const MOST_PROPERTIES = 200;
+/** Characters that are looked at together; no chunk has both characters of one UTF-16 unit and of two. */
+const CHUNK = 4096;
 
 /** The characters with a Unicode property, such as `L` or `Script=Greek`; this JavaScript engine knows them. */
 function unicodeProperty(name: string, budget: Budget): CharSet | undefined {
@@ -243,21 +250,25 @@ function unicodeProperty(name: string, budget: Budget): CharSet | undefined {
   if (!/^[A-Za-z_=0-9]{1,64}$/.test(name)) return undefined;
   let expression: RegExp;
   try {
-    expression = new RegExp(`^\\p{${name}}$`, "u");
+    expression = new RegExp(`\\p{${name}}+`, "gu");
   } catch {
     return undefined;
   }
-  budget.spend(600_000);
+  budget.spend(150_000);
   const ranges: [number, number][] = [];
   for (const [first, last] of ANY_CHAR) {
-    for (let char = first; char <= last; char += 1) {
-      if (!expression.test(String.fromCodePoint(char))) continue;
-      const range = ranges.at(-1);
-      if (range !== undefined && range[1] === char - 1) range[1] = char;
-      else ranges.push([char, char]);
+    for (let from = first; from <= last; from += CHUNK) {
+      const length = Math.min(CHUNK, last - from + 1);
+      const chars = String.fromCodePoint(...Array.from({ length }, (_, at) => from + at));
+      const units = from < 0x10000 ? 1 : 2;
+      for (const { 0: found, index } of chars.matchAll(expression)) {
+        const low = from + index / units;
+        ranges.push([low, low + found.length / units - 1]);
+      }
     }
   }
   if (properties.size >= MOST_PROPERTIES) properties.clear();
-  properties.set(name, ranges);
-  return ranges;
+  const set = charSet(...ranges);
+  properties.set(name, set);
+  return set;
 }

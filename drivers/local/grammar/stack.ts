@@ -1,4 +1,5 @@
-import { type Control, FINISHED, Kept } from "./control.ts";
+import { type Control, FINISHED } from "./control.ts";
+import { Kept } from "./kept.ts";
 
 let frames = 0;
 let states = 0;
@@ -8,7 +9,11 @@ export interface Frame {
   readonly id: number;
   readonly control: Control;
   readonly below: Frame | undefined;
+  /** The state of this stack alone, once it is known. */
+  state: StackState | undefined;
 }
+
+const NOTHING_KNOWN: (StackState | null | undefined)[] = [];
 
 /** All the ways in which a text so far can be read: a set of stacks. */
 export class StackState {
@@ -18,7 +23,8 @@ export class StackState {
   readonly frames: readonly Frame[];
   /** Controls that finished at the bottom of a stack: the text is complete. */
   readonly finished: readonly Control[];
-  readonly #next: (StackState | null | undefined)[] = [];
+  /** What is known of `next`, by the byte. */
+  known: (StackState | null | undefined)[] = NOTHING_KNOWN;
 
   constructor(stacks: Stacks, frames: readonly Frame[], finished: readonly Control[]) {
     this.#stacks = stacks;
@@ -28,11 +34,11 @@ export class StackState {
 
   /** null where the byte cannot follow. */
   next(byte: number): StackState | null {
-    let next = this.#next[byte];
+    let next = this.known[byte];
     if (next === undefined) {
-      if (this.#next.length === 0) this.#next.length = 256;
+      if (this.known === NOTHING_KNOWN) this.known = new Array(256);
       next = this.#stacks.behind(this.frames, byte);
-      this.#next[byte] = next;
+      this.known[byte] = next;
     }
     return next;
   }
@@ -53,7 +59,7 @@ export class Stacks {
 
   /** The state of a text that has not begun. */
   start(control: Control): StackState {
-    return this.#state((add) => add(this.#frame(control, undefined)));
+    return this.#closed(this.#frame(control, undefined));
   }
 
   /** A control by its own bytes: what it calls and what is below it is left out at the beginning. */
@@ -67,6 +73,12 @@ export class Stacks {
   }
 
   behind(frames: readonly Frame[], byte: number): StackState | null {
+    const [only] = frames;
+    if (only !== undefined && frames.length === 1) {
+      const [next, another] = only.control.next(byte);
+      if (next === undefined) return null;
+      if (another === undefined) return this.#closed(this.#frame(next, only.below));
+    }
     const state = this.#state((add) => {
       for (const { control, below } of frames) {
         for (const next of control.next(byte)) add(this.#frame(next, below));
@@ -78,12 +90,17 @@ export class Stacks {
   /** Where the stack below a frame goes on once the frame has finished in `finished`. */
   resumed({ below }: Frame, finished: Control): StackState | null {
     if (below === undefined) return null;
-    return this.#state((add) => add(this.#frame(below.control.after(finished), below.below)));
+    return this.#closed(this.#frame(below.control.after(finished), below.below));
+  }
+
+  #closed(frame: Frame): StackState {
+    frame.state ??= this.#state((add) => add(frame));
+    return frame.state;
   }
 
   #frame(control: Control, below: Frame | undefined): Frame {
     const key = below === undefined ? control.id : `${control.id} ${below.id}`;
-    return this.#frames.get(key, () => ({ id: frames++, control, below }));
+    return this.#frames.get(key, () => ({ id: frames++, control, below, state: undefined }));
   }
 
   /** The set of what `fill` adds and of all that is reached from there without a byte. */
@@ -94,9 +111,9 @@ export class Stacks {
     for (const frame of seen) {
       if (seen.size > MOST_FRAMES) throw new TooAmbiguous("the grammar is too ambiguous");
       const { control, below } = frame;
-      for (const { enter, then } of control.calls) {
+      for (const { enter, behind } of control.calls) {
         // A call that is the last thing to do leaves nothing on the stack, or recursion would never come back to a state.
-        seen.add(this.#frame(enter, then === FINISHED ? below : this.#frame(then, below)));
+        seen.add(this.#frame(enter, behind === FINISHED ? below : this.#frame(behind, below)));
       }
       if (control.finished === 0) continue;
       if (below === undefined) finished.add(control);

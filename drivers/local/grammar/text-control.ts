@@ -1,5 +1,7 @@
-import type { Automaton } from "./automaton.ts";
-import { Control, Finished, Kept } from "./control.ts";
+import { Automaton } from "./automaton.ts";
+import { constant } from "./constant.ts";
+import { Control, Finished } from "./control.ts";
+import { Kept } from "./kept.ts";
 
 /** How characters become bytes: as they are in UTF-8, or within a JSON string, whose closing quote ends it. */
 export type Encoding = "utf8" | "json";
@@ -37,11 +39,30 @@ const FINISHES = Array.from({ length: 2 }, (_, label) => new Finished(label));
 const finished = new Kept<Finished>(10_000);
 const finish = (label: number): Finished => FINISHES[label] ?? finished.get(label, () => new Finished(label));
 
+const strings = new WeakMap<Automaton, TextLanguage>();
+
+export const anyString = constant((budget) =>
+  Automaton.counting({ least: 0, most: Number.POSITIVE_INFINITY }, budget),
+);
+
+/** Any JSON string. */
+export const freeString = (): TextLanguage => TextLanguage.strings(anyString());
+
 /** The words of an automaton, as bytes. */
 export class TextLanguage {
   readonly automaton: Automaton;
   readonly encoding: Encoding;
   readonly #controls = new Kept<TextControl>(50_000);
+
+  /** The language of an automaton as JSON strings, which is the same for all who ask: so is what is known of its tokens. */
+  static strings(automaton: Automaton): TextLanguage {
+    let language = strings.get(automaton);
+    if (language === undefined) {
+      language = new TextLanguage(automaton, "json");
+      strings.set(automaton, language);
+    }
+    return language;
+  }
 
   constructor(automaton: Automaton, encoding: Encoding) {
     this.automaton = automaton;
@@ -63,7 +84,14 @@ export class TextLanguage {
   /** The control behind a character; undefined where it cannot follow. */
   behind(state: number, char: number): TextControl | undefined {
     const next = this.automaton.step(state, char);
-    return next < 0 || !this.keeps(next) ? undefined : this.at(next, NO_PART);
+    if (next < 0 || !this.keeps(next)) return undefined;
+    // Where all strings can follow it is like any other string; of its tokens more is known than of this one's.
+    if (this.encoding === "json" && this.automaton.free(next)) return freeString().at(0, NO_PART);
+    return this.reached(next);
+  }
+
+  protected reached(state: number): TextControl {
+    return this.at(state, NO_PART);
   }
 
   /** Whether a word of a wanted kind can be completed from a state on. */
@@ -79,11 +107,19 @@ export class TextLanguage {
   /** Whether one of the characters in a range, as far as they are spelled so, can follow. */
   possible(state: number, { kind, low, high }: Part): boolean {
     if (kind === "utf8") {
-      for (const { state: next } of this.automaton.reached(state, low, high)) if (this.keeps(next)) return true;
+      for (const { state: next } of this.automaton.reached(state, low, high))
+        if (this.keeps(next)) return true;
       return false;
     }
-    const chars = kind === "escape" ? [...ESCAPED, ...UNNAMED] : UNNAMED.filter((char) => char >= low && char <= high);
+    const chars =
+      kind === "escape" ? [...ESCAPED, ...UNNAMED] : UNNAMED.filter((char) => char >= low && char <= high);
     return chars.some((char) => this.behind(state, char) !== undefined);
+  }
+
+  /** Where most texts go on in the same way as from here. */
+  wider({ state, part }: TextControl): Control | undefined {
+    const beside = part.kind === "none" ? this.automaton.beside(state) : -1;
+    return beside < 0 || beside === state ? undefined : this.behind(state, 0x10ffff);
   }
 
   /** Of the beginnings of characters that no word tells apart, always the same one. */
@@ -130,6 +166,16 @@ export class TextControl extends Control {
   /** How many texts can be completed from here. */
   get words(): number {
     return this.language.words(this);
+  }
+
+  override get unremembered(): Control {
+    const { state, part, language } = this;
+    const alike = part.kind === "none" ? language.automaton.nearer(state) : state;
+    return alike === state ? this : language.at(alike, part);
+  }
+
+  override get wider(): Control | undefined {
+    return this.language.wider(this);
   }
 
   protected step(byte: number): readonly Control[] {

@@ -11,7 +11,11 @@ export interface Scope {
 }
 
 /** The schema under a keyword. Throws Unenforceable. */
-export function under({ path, source }: Scope, value: unknown, ...keys: readonly (string | number)[]): Literal {
+export function under(
+  { path, source }: Scope,
+  value: unknown,
+  ...keys: readonly (string | number)[]
+): Literal {
   const place = below(path, ...keys);
   if (!isSchema(value)) throw new Unenforceable(place, "it must be a schema: an object, true or false");
   return source.literal({ schema: value, path: place });
@@ -19,7 +23,8 @@ export function under({ path, source }: Scope, value: unknown, ...keys: readonly
 
 export function listUnder(scope: Scope, keyword: string): readonly Literal[] {
   const list = scope.schema[keyword];
-  if (!Array.isArray(list)) throw new Unenforceable(below(scope.path, keyword), "it must be a list of schemas");
+  if (!Array.isArray(list))
+    throw new Unenforceable(below(scope.path, keyword), "it must be a list of schemas");
   return list.map((item, index) => under(scope, item, keyword, index));
 }
 
@@ -28,7 +33,11 @@ export const has = (schema: SchemaObject, keyword: string): boolean => Object.ha
 /** What `prefixItems`, `items` and `additionalItems` say; before 2020 a list of `items` was what `prefixItems` is. */
 export function itemRule(scope: Scope): ItemRule | undefined {
   const { schema } = scope;
-  const listed = has(schema, "prefixItems") ? "prefixItems" : Array.isArray(schema["items"]) ? "items" : undefined;
+  const listed = has(schema, "prefixItems")
+    ? "prefixItems"
+    : Array.isArray(schema["items"])
+      ? "items"
+      : undefined;
   const first = listed === undefined ? [] : listUnder(scope, listed).map((literal) => [literal]);
   const others = listed === "items" ? "additionalItems" : "items";
   if (!has(schema, others)) return first.length === 0 ? undefined : { first, rest: [] };
@@ -47,7 +56,9 @@ export function contained(scope: Scope): Contained | undefined {
 export function arrayFacts(scope: Scope): Facts {
   const { schema, path } = scope;
   const rule = itemRule(scope);
-  const all = rule !== undefined && has(schema, rule.first.length > 0 && !has(schema, "prefixItems") ? "additionalItems" : "items");
+  const all =
+    rule !== undefined &&
+    has(schema, rule.first.length > 0 && !has(schema, "prefixItems") ? "additionalItems" : "items");
   const distinct = schema["uniqueItems"];
   if (distinct !== undefined && typeof distinct !== "boolean") {
     throw new Unenforceable(below(path, "uniqueItems"), "it must be true or false");
@@ -80,9 +91,12 @@ export function brokenArrays(scope: Scope): Facts[] {
   if (schema["uniqueItems"] === true) throw new Unenforceable(below(path, "uniqueItems"), NOT_NEGATED);
   const counted = contained(scope);
   if (counted !== undefined) {
-    if (counted.least > 0) broken.push(array({ contained: { ...counted, least: 0, most: counted.least - 1 } }));
+    if (counted.least > 0)
+      broken.push(array({ contained: { ...counted, least: 0, most: counted.least - 1 } }));
     if (counted.most < Number.POSITIVE_INFINITY) {
-      broken.push(array({ contained: { ...counted, least: counted.most + 1, most: Number.POSITIVE_INFINITY } }));
+      broken.push(
+        array({ contained: { ...counted, least: counted.most + 1, most: Number.POSITIVE_INFINITY } }),
+      );
     }
   }
   return broken.filter(({ array: { least, most } }) => least <= most && most >= 0);
@@ -103,4 +117,3 @@ function brokenRest({ path, source }: Scope, { first, rest }: ItemRule): Facts[]
   const counted: Contained = { must: literal, least: 1, most: Number.POSITIVE_INFINITY, path: must.path };
   return [ofArrays({ contained: counted }, ARRAY)];
 }
-

@@ -2,8 +2,9 @@ import type { Automaton } from "../automaton.ts";
 import { automatonOfWords } from "../automaton.ts";
 import type { Budget } from "../budget.ts";
 import { decimals, textsOf } from "../number-automata.ts";
+import { anyString } from "../text-control.ts";
 import { EVERY_TYPE, FALSE, type Facts, NULL, NUMBER, ofTypes, STRING, TRUE } from "./facts.ts";
-import { anyString, numberTexts } from "./scalar-keywords.ts";
+import { numberTexts } from "./scalar-keywords.ts";
 import type { Schema } from "./source.ts";
 
 /** The values of an `enum`, by what kind of matter they are. */

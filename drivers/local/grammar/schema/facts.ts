@@ -129,7 +129,10 @@ function and(a: Automaton | undefined, b: Automaton | undefined, budget: Budget)
 
 function bothArrays(a: ArrayFacts, b: ArrayFacts): ArrayFacts {
   if (a.contained !== undefined && b.contained !== undefined) {
-    throw new Unenforceable(b.contained.path, `it cannot be counted together with the one at '${a.contained.path}'`);
+    throw new Unenforceable(
+      b.contained.path,
+      `it cannot be counted together with the one at '${a.contained.path}'`,
+    );
   }
   return {
     rules: [...a.rules, ...b.rules],

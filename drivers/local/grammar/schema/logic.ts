@@ -1,6 +1,15 @@
 import { type Budget, TooComplex, Unenforceable } from "../budget.ts";
 import { decimals, integers, integerValues } from "../number-automata.ts";
-import { arrayFacts, brokenArrays, has, listUnder, NOT_NEGATED, type Scope, under } from "./array-keywords.ts";
+import { anyString } from "../text-control.ts";
+import {
+  arrayFacts,
+  brokenArrays,
+  has,
+  listUnder,
+  NOT_NEGATED,
+  type Scope,
+  under,
+} from "./array-keywords.ts";
 import { otherScalars, scalarFacts, schemaOf, sorted } from "./constant-schema.ts";
 import {
   ANYTHING,
@@ -15,7 +24,6 @@ import {
   NULL,
   NUMBER,
   OBJECT,
-  ofArrays,
   ofNumbers,
   ofObjects,
   ofStrings,
@@ -26,14 +34,13 @@ import {
 import {
   brokenObjects,
   located,
-  namedUnder,
   namesAt,
   objectFacts,
   type PatternCache,
   withMember,
   withoutMember,
 } from "./object-keywords.ts";
-import { anyString, NUMBER_KEYWORDS, STRING_KEYWORDS } from "./scalar-keywords.ts";
+import { NUMBER_KEYWORDS, STRING_KEYWORDS } from "./scalar-keywords.ts";
 import { below, isObject, type Literal, type SchemaObject, type SchemaSource } from "./source.ts";
 
 const TYPES: Readonly<Record<string, number>> = {
@@ -137,7 +144,8 @@ export class SchemaLogic {
     also("dependentRequired", () => this.#dependent(scope, "dependentRequired"));
     also("dependentSchemas", () => this.#dependent(scope, "dependentSchemas"));
     also("dependencies", () => this.#dependent(scope, "dependencies"));
-    if (has(schema, "unevaluatedProperties")) ways = ways.map((facts) => this.#unevaluatedMembers(scope, facts));
+    if (has(schema, "unevaluatedProperties"))
+      ways = ways.map((facts) => this.#unevaluatedMembers(scope, facts));
     if (has(schema, "unevaluatedItems")) ways = ways.map((facts) => this.#unevaluatedItems(scope, facts));
     return ways;
   }
@@ -172,7 +180,9 @@ export class SchemaLogic {
     }
     ways.push(...brokenArrays(scope), ...brokenObjects(scope, this.#never));
     or("$ref", () => this.#referred(scope, true));
-    or("allOf", () => listUnder(scope, "allOf").flatMap((part) => [...this.ways([source.literal(part, true)])]));
+    or("allOf", () =>
+      listUnder(scope, "allOf").flatMap((part) => [...this.ways([source.literal(part, true)])]),
+    );
     or("anyOf", () => this.ways(listUnder(scope, "anyOf").map((part) => source.literal(part, true))));
     or("oneOf", () => this.#noneOrTwo(scope));
     or("not", () => this.ways([under(scope, schema["not"], "not")]));
@@ -241,13 +251,20 @@ export class SchemaLogic {
   #oneOfValues(scope: Scope, keyword: string, values: readonly unknown[]): Ways {
     const parts = sorted(values);
     const scalars = scalarFacts(parts, this.#budget);
-    const composite = parts.composite.flatMap((value) => [...this.ways([this.#valueLiteral(scope, keyword, value)])]);
-    return this.#limited(below(scope.path, keyword), [...(scalars === undefined ? [] : [scalars]), ...composite]);
+    const composite = parts.composite.flatMap((value) => [
+      ...this.ways([this.#valueLiteral(scope, keyword, value)]),
+    ]);
+    return this.#limited(below(scope.path, keyword), [
+      ...(scalars === undefined ? [] : [scalars]),
+      ...composite,
+    ]);
   }
 
   #otherValues(scope: Scope, keyword: string, values: readonly unknown[]): Ways {
     const parts = sorted(values);
-    const literals = parts.composite.map((value) => this.#source.literal(this.#valueLiteral(scope, keyword, value), true));
+    const literals = parts.composite.map((value) =>
+      this.#source.literal(this.#valueLiteral(scope, keyword, value), true),
+    );
     return this.#all(scope.path, [otherScalars(parts, this.#budget)], () => this.ways(literals));
   }
 
@@ -274,7 +291,9 @@ export class SchemaLogic {
     const options = listUnder(scope, "oneOf");
     const ways = options.map((option) => this.ways([option]));
     const chosen = options.flatMap((option, index) => {
-      const others = options.filter((_, at) => at !== index && !this.#apart(ways[index] ?? [], ways[at] ?? []));
+      const others = options.filter(
+        (_, at) => at !== index && !this.#apart(ways[index] ?? [], ways[at] ?? []),
+      );
       return [...this.ways([option, ...others.map((other) => this.#source.literal(other, true))])];
     });
     return this.#limited(path, chosen);
@@ -283,16 +302,20 @@ export class SchemaLogic {
   #noneOrTwo(scope: Scope): Ways {
     const options = listUnder(scope, "oneOf");
     const none = this.ways(options.map((option) => this.#source.literal(option, true)));
-    const two = options.flatMap((a, index) => options.slice(index + 1).flatMap((b) => [...this.ways([a, b])]));
+    const two = options.flatMap((a, index) =>
+      options.slice(index + 1).flatMap((b) => [...this.ways([a, b])]),
+    );
     return [...none, ...two];
   }
 
   /** Whether no value can match both, as far as it can be seen. */
   #apart(some: Ways, others: Ways): boolean {
-    return some.every((a) => others.every((b) => {
-      const common = both(a, b, this.#budget);
-      return common === undefined || this.impossible(common, 3);
-    }));
+    return some.every((a) =>
+      others.every((b) => {
+        const common = both(a, b, this.#budget);
+        return common === undefined || this.impossible(common, 3);
+      }),
+    );
   }
 
   /** Whether a value of these facts cannot be, as its required members and items show. `depth`: how far to look. */
@@ -322,7 +345,10 @@ export class SchemaLogic {
   }
 
   /** What must hold where a member is there. */
-  #dependents(scope: Scope, keyword: string): (readonly [name: string, must: Conjunction, required: readonly string[]])[] {
+  #dependents(
+    scope: Scope,
+    keyword: string,
+  ): (readonly [name: string, must: Conjunction, required: readonly string[]])[] {
     const path = below(scope.path, keyword);
     const value = scope.schema[keyword];
     if (!isObject(value)) throw new Unenforceable(path, "it must be an object");
@@ -357,7 +383,9 @@ export class SchemaLogic {
 
   #keys(scope: Scope): Ways {
     const names = this.ways([under(scope, scope.schema["propertyNames"], "propertyNames")]);
-    const strings = names.filter(({ types }) => (types & STRING) !== 0).map(({ strings }) => strings ?? anyString());
+    const strings = names
+      .filter(({ types }) => (types & STRING) !== 0)
+      .map(({ strings }) => strings ?? anyString());
     const [first, ...rest] = strings;
     if (first === undefined) return [ofObjects({ most: 0 })];
     return [ofObjects({ keys: rest.reduce((all, keys) => all.or(keys, this.#budget), first) })];
@@ -373,7 +401,10 @@ export class SchemaLogic {
       patterns: known.flatMap(({ patterns }) => patterns.map((pattern) => ({ ...pattern, must: [] }))),
       rest: [rest],
     };
-    return { ...facts, object: { ...object, rules: [...object.rules, rule], evaluated: { all: true, rules: [] } } };
+    return {
+      ...facts,
+      object: { ...object, rules: [...object.rules, rule], evaluated: { all: true, rules: [] } },
+    };
   }
 
   #unevaluatedItems(scope: Scope, facts: Facts): Facts {

@@ -3,7 +3,7 @@ import { type Budget, Unenforceable } from "../budget.ts";
 import { borders } from "../char-set.ts";
 import { bit, countOf } from "../key-language.ts";
 import { ObjectShape } from "../object-control.ts";
-import type { Value } from "../value.ts";
+import { Value } from "../value.ts";
 import { type Conjunction, memberMust, type ObjectFacts, type PatternRule } from "./facts.ts";
 
 /** An object whose members' values are not known yet. */
@@ -11,7 +11,7 @@ export interface ObjectDraft {
   /** Label i + 1: a key whose member is of `values[i]`. */
   readonly keys: Automaton;
   readonly values: readonly Value[];
-  /** How many of the first values belong to one name each. */
+  /** How many values belong to one name each: those behind the first, which is that of keys that nothing is said of. */
   readonly named: number;
   readonly facts: ObjectFacts;
 }
@@ -30,23 +30,26 @@ export function objectDraft(
   budget: Budget,
 ): ObjectDraft {
   const names = [...new Set([...facts.rules.flatMap(({ names }) => [...names.keys()]), ...facts.required])];
-  const values: Value[] = [];
+  const free = value(otherMust(facts, []));
+  const values: Value[] = [free ?? new Value()];
   /** Label of each name; 0 for one that must not be there. */
   const labels = names.map((name) => {
     const allowed = facts.keys?.accepts(name) ?? true;
     const member = allowed ? value(memberMust(facts, name)) : undefined;
     return member === undefined ? 0 : values.push(member);
   });
-  const named = values.length;
+  const named = values.length - 1;
   const tree = nameTree(names, labels, budget);
-  const patterns = [...new Map(facts.rules.flatMap(({ patterns }) => patterns.map((rule) => [rule.source, rule]))).values()];
+  const patterns = [
+    ...new Map(facts.rules.flatMap(({ patterns }) => patterns.map((rule) => [rule.source, rule]))).values(),
+  ];
   const automata = [...(facts.keys === undefined ? [] : [facts.keys]), ...patterns.map(({ keys }) => keys)];
   const firstPattern = facts.keys === undefined ? 0 : 1;
-  const kinds = new Map<string, number>();
+  const kinds = new Map<string, number>([["", free === undefined ? 0 : 1]]);
   const otherLabel = (others: readonly number[]): number => {
     if (facts.keys !== undefined && facts.keys.label(others[0] ?? -1) === 0) return 0;
     const matched = patterns.filter(({ keys }, at) => keys.label(others[firstPattern + at] ?? -1) > 0);
-    const kind = matched.map(({ source }) => source).join("\n");
+    const kind = matched.map(({ source }) => JSON.stringify(source)).join();
     let label = kinds.get(kind);
     if (label === undefined) {
       const member = value(otherMust(facts, matched));
@@ -56,16 +59,26 @@ export function objectDraft(
     return label;
   };
   // Where nothing but names is possible, there is nothing to follow off the tree.
-  const onlyNames = patterns.length === 0 && value(otherMust(facts, [])) === undefined;
+  const onlyNames = patterns.length === 0 && free === undefined;
   const keys = Automaton.explore<KeyState>(
     {
       start: { node: 0, others: automata.map((automaton) => (automaton.empty ? -1 : 0)) },
-      borders: [...new Set([...borders([tree.chars]), ...automata.flatMap((automaton) => [...automaton.borders]), 0xd800, 0xe000])].sort((a, b) => a - b),
+      borders: [
+        ...new Set([
+          ...borders([tree.chars]),
+          ...automata.flatMap((automaton) => [...automaton.borders]),
+          0xd800,
+          0xe000,
+        ]),
+      ].sort((a, b) => a - b),
       key: ({ node, others }) => `${node} ${others.join()}`,
       step: ({ node, others }, char) => {
         const next = node < 0 ? -1 : (tree.next[node]?.get(char) ?? -1);
         if (next < 0 && onlyNames) return undefined;
-        return { node: next, others: automata.map((automaton, at) => automaton.step(others[at] ?? -1, char)) };
+        return {
+          node: next,
+          others: automata.map((automaton, at) => automaton.step(others[at] ?? -1, char)),
+        };
       },
       label: ({ node, others }) => {
         const label = tree.labels[node] ?? -1;
@@ -123,7 +136,9 @@ export function objectShape(
   budget: Budget,
 ): ObjectShape | undefined {
   const possible = values.map((value) => !value.empty);
-  const kept = possible.every((one) => one) ? keys : keys.filtered((label) => possible[label - 1] === true, budget);
+  const kept = possible.every((one) => one)
+    ? keys
+    : keys.filtered((label) => possible[label - 1] === true, budget);
   let required = 0n;
   for (const name of facts.required) {
     const label = labelOf(kept, name);
@@ -136,10 +151,19 @@ export function objectShape(
   const counted = Math.max(1, countOf(required));
   if (least > counted && words > named) {
     // A key that comes twice would count twice.
-    throw new Unenforceable("minProperties", `more than ${counted} members cannot be counted where their names are open`);
+    throw new Unenforceable(
+      "minProperties",
+      `more than ${counted} members cannot be counted where their names are open`,
+    );
   }
   const inOrder = ordered && least <= counted;
-  return new ObjectShape(kept, values, { required, named: bit(named) - 1n, least, most, ordered: inOrder });
+  return new ObjectShape(kept, values, {
+    required,
+    named: (bit(named) - 1n) << 1n,
+    least,
+    most,
+    ordered: inOrder,
+  });
 }
 
 function labelOf(keys: Automaton, name: string): number {

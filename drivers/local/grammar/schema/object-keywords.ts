@@ -9,7 +9,8 @@ import { below, isObject, type Literal, type SchemaObject } from "./source.ts";
 /** The schemas that a keyword holds by name. Throws Unenforceable. */
 export function namedUnder(scope: Scope, keyword: string): readonly (readonly [string, Literal])[] {
   const value = scope.schema[keyword];
-  if (!isObject(value)) throw new Unenforceable(below(scope.path, keyword), "it must be an object of schemas");
+  if (!isObject(value))
+    throw new Unenforceable(below(scope.path, keyword), "it must be an object of schemas");
   return Object.entries(value).map(([name, schema]) => [name, under(scope, schema, keyword, name)]);
 }
 
@@ -46,7 +47,9 @@ export function located<T>(path: string, make: () => T): T {
 /** What `properties`, `patternProperties` and `additionalProperties` say. */
 export function keyRule(scope: Scope, patterns: PatternCache, budget: Budget): KeyRule | undefined {
   const { schema, path } = scope;
-  const known = ["properties", "patternProperties", "additionalProperties"].some((keyword) => has(schema, keyword));
+  const known = ["properties", "patternProperties", "additionalProperties"].some((keyword) =>
+    has(schema, keyword),
+  );
   if (!known) return undefined;
   const names = has(schema, "properties") ? namedUnder(scope, "properties") : [];
   const rules = has(schema, "patternProperties") ? namedUnder(scope, "patternProperties") : [];

@@ -1,27 +1,9 @@
 import { Automaton, automatonOfWords } from "../automaton.ts";
 import { type Budget, Unenforceable } from "../budget.ts";
-import { constant } from "../constant.ts";
 import { FORMAT_NAMES, formatAutomaton } from "../formats.ts";
 import { bounded, multiples } from "../number-automata.ts";
 import { patternAutomaton } from "../pattern-automaton.ts";
 import { below, type SchemaObject } from "./source.ts";
-
-export const anyString = constant((budget) => patternAutomaton("", "somewhere", budget));
-
-/** Strings of at least and at most so many characters. Throws TooComplex. */
-function lengths(least: number, most: number, budget: Budget): Automaton {
-  const last = most === Number.POSITIVE_INFINITY ? least : most;
-  return Automaton.explore<number>(
-    {
-      start: 0,
-      borders: [0, 0xd800, 0xe000],
-      key: (length) => length,
-      step: (length) => (length < last ? length + 1 : most === Number.POSITIVE_INFINITY ? length : undefined),
-      label: (length) => (length >= least ? 1 : 0),
-    },
-    budget,
-  );
-}
 
 /** A number that counts something. Throws Unenforceable. */
 export function countAt(schema: SchemaObject, keyword: string, path: string): number {
@@ -42,20 +24,33 @@ export function stringAt(schema: SchemaObject, keyword: string, path: string): s
   throw new Unenforceable(below(path, keyword), "it must be a string");
 }
 
+/** Formats that JSON Schema defines and that no regular expression says. All others mean nothing to it. */
+const HARD_FORMATS = ["idn-email", "idn-hostname", "iri", "iri-reference", "regex", "uri-template"];
+
 type Keyword = (schema: SchemaObject, path: string, budget: Budget) => Automaton | undefined;
 
 /** Says which strings match a keyword; undefined: all. */
 export const STRING_KEYWORDS: Readonly<Record<string, Keyword>> = {
-  minLength: (schema, path, budget) =>
-    lengths(countAt(schema, "minLength", path), Number.POSITIVE_INFINITY, budget),
-  maxLength: (schema, path, budget) => lengths(0, countAt(schema, "maxLength", path), budget),
+  minLength: (schema, path, budget) => {
+    // Both bounds at once where there are two, which is said here.
+    const most = Object.hasOwn(schema, "maxLength")
+      ? countAt(schema, "maxLength", path)
+      : Number.POSITIVE_INFINITY;
+    return Automaton.counting({ least: countAt(schema, "minLength", path), most }, budget);
+  },
+  maxLength: (schema, path, budget) =>
+    Object.hasOwn(schema, "minLength")
+      ? undefined
+      : Automaton.counting({ least: 0, most: countAt(schema, "maxLength", path) }, budget),
   pattern: (schema, path, budget) => patternAutomaton(stringAt(schema, "pattern", path), "somewhere", budget),
   format: (schema, path) => {
     const name = stringAt(schema, "format", path);
     const automaton = formatAutomaton(name);
-    if (automaton !== undefined) return automaton;
-    const known = FORMAT_NAMES.join(", ");
-    throw new Unenforceable(below(path, "format"), `the format '${name.slice(0, 64)}' is none of ${known}`);
+    if (automaton !== undefined || !HARD_FORMATS.includes(name)) return automaton;
+    throw new Unenforceable(
+      below(path, "format"),
+      `of the standard's formats, ${FORMAT_NAMES.join(", ")} can be enforced`,
+    );
   },
 };
 
@@ -66,9 +61,17 @@ const isFlag = (schema: SchemaObject, keyword: string) => typeof schema[keyword]
 /** Says which numbers match a keyword; undefined: all. */
 export const NUMBER_KEYWORDS: Readonly<Record<string, Keyword>> = {
   minimum: (schema, path, budget) =>
-    bounded({ value: numberAt(schema, "minimum", path), exclusive: flagged(schema, "exclusiveMinimum") }, 1, budget),
+    bounded(
+      { value: numberAt(schema, "minimum", path), exclusive: flagged(schema, "exclusiveMinimum") },
+      1,
+      budget,
+    ),
   maximum: (schema, path, budget) =>
-    bounded({ value: numberAt(schema, "maximum", path), exclusive: flagged(schema, "exclusiveMaximum") }, -1, budget),
+    bounded(
+      { value: numberAt(schema, "maximum", path), exclusive: flagged(schema, "exclusiveMaximum") },
+      -1,
+      budget,
+    ),
   exclusiveMinimum: (schema, path, budget) =>
     isFlag(schema, "exclusiveMinimum")
       ? undefined

@@ -27,8 +27,17 @@ export const below = (path: string, ...keys: readonly (string | number)[]): stri
 /** Keywords whose value is a schema, a list of schemas, or schemas by name. */
 const HOLDERS = {
   one: [
-    "additionalItems", "additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then",
-    "unevaluatedItems", "unevaluatedProperties",
+    "additionalItems",
+    "additionalProperties",
+    "contains",
+    "else",
+    "if",
+    "items",
+    "not",
+    "propertyNames",
+    "then",
+    "unevaluatedItems",
+    "unevaluatedProperties",
   ],
   list: ["allOf", "anyOf", "items", "oneOf", "prefixItems"],
   named: ["$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"],
@@ -78,7 +87,10 @@ export class SchemaSource {
     const [document = "", fragment = ""] = (url?.href ?? "").split("#");
     const found = this.#byAddress.get(`${document}#${fragment}`) ?? this.#pointed(document, fragment);
     if (found !== undefined) return found;
-    throw new Unenforceable(path, `there is no ${JSON.stringify(reference.slice(0, 100))} in this schema, and others are not fetched`);
+    throw new Unenforceable(
+      path,
+      `there is no ${JSON.stringify(reference.slice(0, 100))} in this schema, and others are not fetched`,
+    );
   }
 
   #pointed(document: string, fragment: string): Place | undefined {
@@ -87,7 +99,8 @@ export class SchemaSource {
     for (const raw of fragment.split("/").slice(1)) {
       const value: unknown = place.schema;
       const key = unescaped(raw);
-      if (typeof value !== "object" || value === null || key === undefined || !Object.hasOwn(value, key)) return undefined;
+      if (typeof value !== "object" || value === null || key === undefined || !Object.hasOwn(value, key))
+        return undefined;
       const next: unknown = Object.getOwnPropertyDescriptor(value, key)?.value;
       // On the way there may be lists and maps, which are no schemas.
       place = { schema: next as Schema, path: below(place.path, key) };

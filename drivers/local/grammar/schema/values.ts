@@ -2,13 +2,25 @@ import { ArrayShape, type ItemValues } from "../array-control.ts";
 import { automatonOfWords } from "../automaton.ts";
 import { type Budget, Unenforceable } from "../budget.ts";
 import { constant } from "../constant.ts";
-import { anyNumber, canonicalNumbers } from "../number-automata.ts";
-import { TextLanguage } from "../text-control.ts";
+import { Kept } from "../kept.ts";
+import { anyNumber, canonicalNumbers, integers } from "../number-automata.ts";
+import { anyString, freeString, TextLanguage } from "../text-control.ts";
 import { Value } from "../value.ts";
-import { ARRAY, type ArrayFacts, type Conjunction, FALSE, type Facts, itemMust, NULL, NUMBER, OBJECT, STRING, TRUE } from "./facts.ts";
+import {
+  ARRAY,
+  type ArrayFacts,
+  type Conjunction,
+  FALSE,
+  type Facts,
+  itemMust,
+  NULL,
+  NUMBER,
+  OBJECT,
+  STRING,
+  TRUE,
+} from "./facts.ts";
 import { SchemaLogic } from "./logic.ts";
 import { type ObjectDraft, objectDraft, objectShape } from "./object-draft.ts";
-import { anyString } from "./scalar-keywords.ts";
 import { isObject, type Literal, type Schema, SchemaSource } from "./source.ts";
 
 /** An array whose items' values are not known yet. */
@@ -37,9 +49,8 @@ const LITERALS = [
   [FALSE, text("false")],
 ] as const;
 
-/** Shared by all schemas, and so is what is known of their tokens. */
-let freeString: TextLanguage | undefined;
-let freeNumber: TextLanguage | undefined;
+/** Those without quotes that many schemas have, which share what is known of their tokens. */
+const bareLanguages = new Kept<TextLanguage>(100);
 
 /** The values that match a schema. Throws Unenforceable, TooComplex. */
 export function schemaValue(schema: Schema, ordered: boolean, budget: Budget): Value {
@@ -95,12 +106,18 @@ class SchemaValues {
     const arrays = ways.filter(({ types }) => (types & ARRAY) !== 0);
     const objects = ways.filter(({ types }) => (types & OBJECT) !== 0);
     if (distinct !== undefined && arrays.length + objects.length > 0) {
-      throw new Unenforceable(distinct, "only strings, numbers, booleans and null can be kept from coming twice");
+      throw new Unenforceable(
+        distinct,
+        "only strings, numbers, booleans and null can be kept from coming twice",
+      );
     }
+    const strings = this.#strings(ways);
+    const bare = this.#bare(ways, distinct !== undefined);
+    value.parts = { strings, bare, arrays: [], objects: [] };
     this.#drafts.push({
       value,
-      strings: this.#strings(ways),
-      bare: this.#bare(ways, distinct !== undefined),
+      strings,
+      bare,
       arrays: arrays.map(({ array }) => this.#array(array)),
       objects: objects.map(({ object }) => objectDraft(object, (must) => this.#value(must), this.#budget)),
     });
@@ -110,33 +127,47 @@ class SchemaValues {
     const [first, ...rest] = ways.filter(({ types }) => (types & STRING) !== 0);
     if (first === undefined) return undefined;
     if ([first, ...rest].some(({ strings }) => strings === undefined)) {
-      freeString ??= new TextLanguage(anyString(), "json");
-      return freeString;
+      return freeString();
     }
-    const all = rest.reduce((sum, { strings }) => sum.or(strings ?? anyString(), this.#budget), first.strings ?? anyString());
-    return all.empty ? undefined : new TextLanguage(all, "json");
+    const all = rest.reduce(
+      (sum, { strings }) => sum.or(strings ?? anyString(), this.#budget),
+      first.strings ?? anyString(),
+    );
+    return all.empty ? undefined : TextLanguage.strings(all);
   }
 
   /** Numbers and the names of the literals: what has no quotes. `canonical`: each number in one way only. */
   #bare(ways: readonly Facts[], canonical: boolean): TextLanguage | undefined {
-    const numbers = ways.filter(({ types }) => (types & NUMBER) !== 0).map(({ numbers }) => numbers ?? anyNumber());
-    const types = ways.reduce((all, way) => all | way.types, 0);
+    const numbers = ways
+      .filter(({ types }) => (types & NUMBER) !== 0)
+      .map(({ numbers }) => numbers ?? anyNumber());
+    const types = ways.reduce((all, way) => all | way.types, 0) & (NULL | TRUE | FALSE);
     const literals = LITERALS.filter(([type]) => (types & type) !== 0).map(([, automaton]) => automaton());
-    if (numbers.includes(anyNumber()) && literals.length === 0 && !canonical) {
-      freeNumber ??= new TextLanguage(anyNumber(), "utf8");
-      return freeNumber;
-    }
     const spelled = canonical ? numbers.map((some) => some.and(canonicalNumbers(), this.#budget)) : numbers;
     const [first, ...rest] = [...spelled, ...literals];
     if (first === undefined) return undefined;
-    const all = rest.reduce((sum, next) => sum.or(next, this.#budget), first);
+    const joined = () => rest.reduce((sum, next) => sum.or(next, this.#budget), first);
+    const common = numbers.length <= 1 && [undefined, integers(), anyNumber()].includes(numbers[0]);
+    if (common && !canonical) {
+      return bareLanguages.get(
+        `${numbers[0] === integers()} ${numbers.length} ${types}`,
+        () => new TextLanguage(joined(), "utf8"),
+      );
+    }
+    const all = joined();
     return all.empty ? undefined : new TextLanguage(all, "utf8");
   }
 
   #array(facts: ArrayFacts): ArrayDraft {
     const { rules, contained, least, most } = facts;
-    if (least > MOST_ITEMS || (contained !== undefined && most > MOST_ITEMS && most < Number.POSITIVE_INFINITY)) {
-      throw new Unenforceable(contained?.path ?? "minItems", `more than ${MOST_ITEMS} items cannot be counted`);
+    if (
+      least > MOST_ITEMS ||
+      (contained !== undefined && most > MOST_ITEMS && most < Number.POSITIVE_INFINITY)
+    ) {
+      throw new Unenforceable(
+        contained?.path ?? "minItems",
+        `more than ${MOST_ITEMS} items cannot be counted`,
+      );
     }
     const distinct = most > 1 ? facts.distinct : undefined;
     const item = (index: number): ItemValues => {
@@ -144,10 +175,16 @@ class SchemaValues {
       const value = (conjunction: Conjunction) => this.#value(conjunction, distinct) ?? new Value();
       if (contained === undefined) return { plain: value(must), counted: undefined };
       // What is not counted need not break the rule, unless too many could match it.
-      const uncounted = contained.most === Number.POSITIVE_INFINITY ? [] : [this.#source.literal(contained.must, !contained.must.negative)];
+      const uncounted =
+        contained.most === Number.POSITIVE_INFINITY
+          ? []
+          : [this.#source.literal(contained.must, !contained.must.negative)];
       return { plain: value([...must, ...uncounted]), counted: value([...must, contained.must]) };
     };
-    const places = Math.min(most, rules.reduce((longest, { first }) => Math.max(longest, first.length), 0));
+    const places = Math.min(
+      most,
+      rules.reduce((longest, { first }) => Math.max(longest, first.length), 0),
+    );
     return { first: Array.from({ length: places }, (_, index) => item(index)), rest: item(places), facts };
   }
 
