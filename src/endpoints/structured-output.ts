@@ -39,8 +39,8 @@ export const structuredOutputs = optional(
       grammar: optional(text()).describe("A grammar in GBNF or EBNF, from its rule 'root' on."),
     })
     .refine(
-      (value) => asked(value).length === 1,
-      "it must have one of json, json_object, regex, choice and grammar",
+      (value) => asked(value).length <= 1,
+      "it may have only one of json, json_object, regex, choice and grammar",
     ),
 ).describe("What the answer must be; one constraint, which is always enforced in full, or refused.");
 
@@ -97,7 +97,7 @@ function formatConstraint(format: ResponseFormat): Constraint | undefined {
 }
 
 function structuredConstraint(structured: StructuredOutputs): Constraint | undefined {
-  if (structured === undefined) return undefined;
+  if (structured === undefined || asked(structured).length === 0) return undefined;
   const { json, regex, choice, grammar } = structured;
   const param = (name: string) => `structured_outputs.${name}`;
   if (regex !== undefined) return { type: "regex", param: param("regex"), pattern: regex };

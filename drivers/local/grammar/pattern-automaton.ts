@@ -168,7 +168,7 @@ class PatternNodes {
       if (begins) for (const next of begin) entered.add(next);
       if (ends) for (const next of end) entered.add(next);
     }
-    this.#budget.spend(entered.size);
+    this.#budget.spend(2 * entered.size);
     return [...entered].sort((a, b) => a - b);
   }
 }
