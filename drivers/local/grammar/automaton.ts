@@ -25,11 +25,17 @@ interface Counts {
   readonly most: number;
 }
 
+/** State i: there have been i characters, or `least` where there is no end. */
+interface Counter extends Counts {
+  readonly size: number;
+}
+
+/** Texts of so many characters are more than anybody counts. */
+const MANY = 8;
+
 /** Number of words without an end. */
 const ENDLESS = Number.POSITIVE_INFINITY;
 
-/** Of automata that count characters, those that are kept. */
-const LONGEST_KEPT = 2000;
 const counting = new Kept<Automaton>(200);
 
 /**
@@ -46,30 +52,26 @@ export class Automaton {
   /** What is known of `free`; -1: nothing yet. */
   readonly #free: Int8Array;
   /** Where a state says no more than how many characters there have been: how many there must and may be. */
-  readonly #counts: Counts | undefined;
+  readonly #counts: Counter | undefined;
 
-  private constructor(starts: Uint32Array, table: Int32Array, labels: Int32Array, counts?: Counts) {
+  private constructor(starts: Uint32Array, table: Int32Array, labels: Int32Array, counts?: Counter) {
     this.borders = starts;
     this.#counts = counts;
     this.#table = table;
     this.#labels = labels;
-    this.size = labels.length;
-    this.#words = new Float64Array(labels.length).fill(-1);
-    this.#free = new Int8Array(labels.length).fill(-1);
+    this.size = counts?.size ?? labels.length;
+    this.#words = new Float64Array(counts === undefined ? labels.length : 0).fill(-1);
+    this.#free = new Int8Array(counts === undefined ? labels.length : 0).fill(-1);
   }
 
   /** Throws TooComplex where it has too many states. */
-  static explore<K>(
-    { start, borders, key, step, label }: Exploration<K>,
-    budget: Budget,
-    counts?: Counts,
-  ): Automaton {
+  static explore<K>({ start, borders, key, step, label }: Exploration<K>, budget: Budget): Automaton {
     const states: K[] = [start];
     const numbers = new Map<string | number, number>([[key(start), 0]]);
     const table: number[] = [];
     const before: number[][] = [[]];
     for (let at = 0; at < states.length; at += 1) {
-      budget.spend(borders.length);
+      budget.spend(borders.length + 10);
       const state = states[at] as K;
       for (const [column, char] of borders.entries()) {
         const half = char >= 0xd800 && char <= 0xdfff;
@@ -90,25 +92,16 @@ export class Automaton {
         table.push(number);
       }
     }
-    return Automaton.#trimmed(borders, table, states.map(label), before, counts);
+    return Automaton.#trimmed(borders, table, states.map(label), before);
   }
 
-  /** Texts of at least and at most so many characters; the same ones for all who ask. Throws TooComplex. */
-  static counting({ least, most }: Counts, budget: Budget): Automaton {
-    const last = most === ENDLESS ? least : most;
-    const explored = () =>
-      Automaton.explore<number>(
-        {
-          start: 0,
-          borders: [0, 0xd800, 0xe000],
-          key: (length) => length,
-          step: (length) => (length < last ? length + 1 : most === ENDLESS ? length : undefined),
-          label: (length) => (length >= least ? 1 : 0),
-        },
-        budget,
-        { least, most },
-      );
-    return last > LONGEST_KEPT ? explored() : counting.get(`${least} ${most}`, explored);
+  /** Texts of at least and at most so many characters, of which nothing is made in advance; the same ones for all. */
+  static counting({ least, most }: Counts): Automaton {
+    return counting.get(`${least} ${most}`, () => {
+      const size = least > most ? 0 : (most === ENDLESS ? least : most) + 1;
+      const alike = Uint32Array.of(0, 0xd800, 0xe000);
+      return new Automaton(alike, new Int32Array(0), new Int32Array(0), { least, most, size });
+    });
   }
 
   /** Without the states from which no word can be completed. */
@@ -117,7 +110,6 @@ export class Automaton {
     table: readonly number[],
     labels: readonly number[],
     before: readonly (readonly number[])[],
-    counts: Counts | undefined,
   ): Automaton {
     const alive = new Uint8Array(labels.length);
     const reached = labels.flatMap((label, state) => (label > 0 ? [state] : []));
@@ -144,7 +136,7 @@ export class Automaton {
         rows[row * width + at] = next < 0 ? -1 : (renumbered[next] ?? -1);
       }
     }
-    return new Automaton(Uint32Array.from(starts), rows, kept, counts);
+    return new Automaton(Uint32Array.from(starts), rows, kept);
   }
 
   get empty(): boolean {
@@ -153,12 +145,24 @@ export class Automaton {
 
   /** -1 where the character cannot follow. */
   step(state: number, char: number): number {
-    return state < 0 ? -1 : (this.#table[state * this.borders.length + this.#range(char)] ?? -1);
+    return this.#next(state, this.#range(char));
+  }
+
+  /** `range`: of the characters that are alike. */
+  #next(state: number, range: number): number {
+    if (state < 0) return -1;
+    if (this.#counts === undefined) return this.#table[state * this.borders.length + range] ?? -1;
+    const { least, most, size } = this.#counts;
+    // The second range is that of half characters.
+    if (range === 1 || state >= size || state >= most) return -1;
+    return most === ENDLESS ? Math.min(state + 1, least) : state + 1;
   }
 
   /** 0: no word ends in this state. */
   label(state: number): number {
-    return state < 0 ? 0 : (this.#labels[state] ?? 0);
+    if (state < 0) return 0;
+    if (this.#counts !== undefined) return state >= this.#counts.least && state < this.size ? 1 : 0;
+    return this.#labels[state] ?? 0;
   }
 
   /** The states that one of these characters leads to; -1 for none is left out. */
@@ -167,7 +171,7 @@ export class Automaton {
       const first = Math.max(low, this.borders[range] ?? 0);
       if (first > high) return;
       const last = Math.min(high, (this.borders[range + 1] ?? 0x110000) - 1);
-      const next = this.#table[state * this.borders.length + range] ?? -1;
+      const next = this.#next(state, range);
       if (next >= 0) yield { state: next, chars: last - first + 1 };
     }
   }
@@ -186,6 +190,7 @@ export class Automaton {
 
   /** Whether all words can follow in a state, and all are of the first kind. */
   free(state: number): boolean {
+    if (this.#counts !== undefined) return this.#counts.most === ENDLESS && state >= this.#counts.least;
     let known = this.#free[state];
     if (known === undefined || known < 0) {
       let chars = 0;
@@ -217,6 +222,7 @@ export class Automaton {
   /** How many ways there are to complete a word from a state on, the empty one included; may be infinite. */
   words(state: number): number {
     if (this.empty || state < 0) return 0;
+    if (this.#counts !== undefined) return countedWords(this.#counts, state);
     const known = this.#words[state] ?? 0;
     if (known >= 0) return known;
     const path: { state: number; edges: Generator<{ state: number; chars: number }>; sum: number }[] = [];
@@ -258,8 +264,8 @@ export class Automaton {
         borders,
         key: ([a, b]) => a * (other.size + 1) + b,
         step: ([a, b], _char, column) => {
-          const x = a < 0 ? -1 : (this.#table[a * this.borders.length + (mine[column] ?? 0)] ?? -1);
-          const y = b < 0 ? -1 : (other.#table[b * other.borders.length + (its[column] ?? 0)] ?? -1);
+          const x = this.#next(a, mine[column] ?? 0);
+          const y = other.#next(b, its[column] ?? 0);
           return x < 0 && y < 0 ? undefined : [x, y];
         },
         label: ([a, b]) => label(this.label(a), other.label(b)),
@@ -314,6 +320,14 @@ export class Automaton {
     }
     return low;
   }
+}
+
+/** Words that complete one of `length` characters. */
+function countedWords({ least, most }: Counts, length: number): number {
+  if (most - length > MANY) return ENDLESS;
+  let sum = 0;
+  for (let more = Math.max(0, least - length); more <= most - length; more += 1) sum += CHARS ** more;
+  return sum;
 }
 
 function* prepend<T>(first: T, rest: Generator<T>): Generator<T> {

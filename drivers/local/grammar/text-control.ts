@@ -1,5 +1,4 @@
 import { Automaton } from "./automaton.ts";
-import { constant } from "./constant.ts";
 import { Control, Finished } from "./control.ts";
 import { Kept } from "./kept.ts";
 
@@ -41,9 +40,9 @@ const finish = (label: number): Finished => FINISHES[label] ?? finished.get(labe
 
 const strings = new WeakMap<Automaton, TextLanguage>();
 
-export const anyString = constant((budget) =>
-  Automaton.counting({ least: 0, most: Number.POSITIVE_INFINITY }, budget),
-);
+const ANY_STRING = Automaton.counting({ least: 0, most: Number.POSITIVE_INFINITY });
+
+export const anyString = (): Automaton => ANY_STRING;
 
 /** Any JSON string. */
 export const freeString = (): TextLanguage => TextLanguage.strings(anyString());

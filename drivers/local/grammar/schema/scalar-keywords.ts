@@ -31,17 +31,17 @@ type Keyword = (schema: SchemaObject, path: string, budget: Budget) => Automaton
 
 /** Says which strings match a keyword; undefined: all. */
 export const STRING_KEYWORDS: Readonly<Record<string, Keyword>> = {
-  minLength: (schema, path, budget) => {
+  minLength: (schema, path) => {
     // Both bounds at once where there are two, which is said here.
     const most = Object.hasOwn(schema, "maxLength")
       ? countAt(schema, "maxLength", path)
       : Number.POSITIVE_INFINITY;
-    return Automaton.counting({ least: countAt(schema, "minLength", path), most }, budget);
+    return Automaton.counting({ least: countAt(schema, "minLength", path), most });
   },
-  maxLength: (schema, path, budget) =>
-    Object.hasOwn(schema, "minLength")
-      ? undefined
-      : Automaton.counting({ least: 0, most: countAt(schema, "maxLength", path) }, budget),
+  maxLength: (schema, path) => {
+    const most = countAt(schema, "maxLength", path);
+    return Object.hasOwn(schema, "minLength") ? undefined : Automaton.counting({ least: 0, most });
+  },
   pattern: (schema, path, budget) => patternAutomaton(stringAt(schema, "pattern", path), "somewhere", budget),
   format: (schema, path) => {
     const name = stringAt(schema, "format", path);
