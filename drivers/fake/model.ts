@@ -157,7 +157,12 @@ export class FakeModel implements Model {
     return endlessly(script.length === 0 ? [0x20] : script);
   }
 
-  #validate({ prompt, maxTokens, sampling, stopTokens }: GenerationRequest): void {
+  #validate({ prompt, maxTokens, sampling, stopTokens, constraint }: GenerationRequest): void {
+    if (constraint !== undefined) {
+      const [param = null] = constraint.param.split(".");
+      const message = `'${param}' is not supported with this model: its answers come from a script.`;
+      throw new GatewayError("unsupported_parameter", message, { param });
+    }
     if (prompt.length === 0)
       throw new GatewayError("invalid_value", "The prompt is empty.", { param: "prompt" });
     checked(prompt, "prompt");

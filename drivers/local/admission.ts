@@ -1,10 +1,12 @@
-import type { GenerationRequest } from "../../src/core/generation.ts";
+import type { Control } from "./grammar/control.ts";
 import type { Awaited } from "./slots.ts";
 import { type Served, serviceOrder, type Waiting, WaitingQueue } from "./waiting-queue.ts";
 
 /** One request from its arrival to the end of its last choice. */
 export interface Job extends Waiting {
   readonly seed: number;
+  /** What its answers begin with where they are constrained. */
+  readonly constraint: Control | undefined;
   /** The next choice that wants a slot. */
   choice: number;
   /** What its next choice waits for although there are free slots. */
@@ -16,11 +18,8 @@ export interface Job extends Waiting {
   started: boolean;
 }
 
-export const newJob = (id: number, request: GenerationRequest, arrived: number, seed: number): Job => ({
-  id,
-  request,
-  arrived,
-  seed,
+export const newJob = (parts: Pick<Job, "id" | "request" | "arrived" | "seed" | "constraint">): Job => ({
+  ...parts,
   choice: 0,
   awaited: undefined,
   queuedMs: 0,

@@ -5,7 +5,7 @@ import type { ScoredId } from "./logprobs.ts";
 import type { PackedVocabulary } from "./vocabulary.ts";
 
 /** Changes with every change of a message, so that two builds of the gateway never talk past each other. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 export interface RoomLimits {
   /** Most prompt tokens of a step while answers are running; null: by their pace. */
@@ -58,6 +58,8 @@ export interface WireError {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryAfter?: number;
+  /** The request field that is to blame. */
+  readonly param?: string;
 }
 
 /** Told after every step and every change between steps: that it comes at all shows that the engine makes progress. */

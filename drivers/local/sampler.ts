@@ -7,6 +7,7 @@ const COLDEST = 1e-6;
 /**
  * From a row of logits to the next token, in the order of Hugging Face's generation:
  *
+ *   0. tokens that a constraint forbids are taken away;
  *   1. logit_bias and the penalties are added to the logits (OpenAI's formula);
  *   2. the logits are divided by the temperature;
  *   3. top_k, then top_p, then min_p take candidates away;
@@ -25,16 +26,22 @@ export class Sampler {
 
   /**
    * Draws the next token; the row itself stays as it is. `counts`: how often each token was generated before.
-   * `uniform`: a number in [0, 1), unused at temperature 0. Throws BadLogits.
+   * `uniform`: a number in [0, 1), unused at temperature 0. `restrict`: sets the bits of the tokens that may be drawn;
+   * without it all may. Throws BadLogits.
    */
   sample(
     logits: Float32Array,
     sampling: Sampling,
     counts: ReadonlyMap<number, number>,
     uniform: () => number,
+    restrict?: (allowed: Uint32Array) => void,
   ): number {
     const kernel = this.#kernel;
     kernel.load(logits);
+    if (restrict !== undefined) {
+      restrict(kernel.allowed);
+      kernel.restrict();
+    }
     adjust(kernel.row, sampling, counts);
     const { temperature, topK, topP, minP } = sampling;
     if (temperature < COLDEST) return kernel.find(kernel.largest());

@@ -1,6 +1,7 @@
 import type { FinishReason, GenerationRequest, Token } from "../../src/core/generation.ts";
 import { type TextFragment, TextStream } from "../../src/core/text-stream.ts";
 import type { SlotInput } from "./engine.ts";
+import type { Matcher } from "./grammar/matcher.ts";
 import type { RowKernel } from "./kernel/row-kernel.ts";
 import { type Scores, score } from "./logprobs.ts";
 import type { WireEvent, WirePromptToken, WireToken } from "./protocol.ts";
@@ -25,6 +26,8 @@ export interface SequenceParts {
   readonly computed: number;
   /** What is known of their scores, by their place; the list grows with what is scored. */
   readonly scores: (Scores | undefined)[];
+  /** Follows the answer where it is constrained. */
+  readonly matcher: Matcher | undefined;
 }
 
 /** One choice of one request: the tokens so far, and what becomes of each row of logits that the engine gives. */
@@ -98,8 +101,9 @@ export class Sequence {
   draw(row: Float32Array): WireEvent[] {
     const { maxTokens, sampling, stopTokens, logprobs } = this.#request;
     if (maxTokens === 0) return this.end("length");
-    const { sampler, kernel, random, vocabulary, contextLength } = this.#parts;
-    const id = sampler.sample(row, sampling, this.#counts, () => random.next());
+    const { sampler, kernel, random, vocabulary, contextLength, matcher } = this.#parts;
+    const restrict = matcher && ((allowed: Uint32Array) => matcher.allow(allowed, stopTokens));
+    const id = sampler.sample(row, sampling, this.#counts, () => random.next(), restrict);
     const scores = logprobs === null ? undefined : score(kernel, row, id, logprobs);
     this.tokens.push(id);
     this.#drawn += 1;
@@ -107,7 +111,8 @@ export class Sequence {
     const ends = stopTokens.includes(id);
     const token = vocabulary.token(id);
     const events = this.#told(this.#text.push({ ...token, control: token.control || ends, scores, ends }));
-    if (ends || this.#text.stopped) return [...events, ...this.end("stop")];
+    if (!ends) matcher?.advance(token.bytes);
+    if (ends || this.#text.stopped || matcher?.ended) return [...events, ...this.end("stop")];
     if (this.#drawn >= maxTokens || this.tokens.length >= contextLength) {
       return [...events, ...this.end("length")];
     }

@@ -1,6 +1,9 @@
 import type { GenerationRequest } from "../../src/core/generation.ts";
+import { GatewayError } from "../../src/errors.ts";
 import { Admission, type Job, newJob } from "./admission.ts";
 import { type Engine, type SlotInput, StepInterrupted, type StepOutput } from "./engine.ts";
+import { Constraints } from "./grammar/constraints.ts";
+import { TooAmbiguous } from "./grammar/stack.ts";
 import { BadLogits, RowKernel } from "./kernel/row-kernel.ts";
 import { Pace } from "./pace.ts";
 import type { RoomLimits, StepReport, WireError, WireEvent } from "./protocol.ts";
@@ -10,6 +13,7 @@ import { Sequence } from "./sequence.ts";
 import { Slots } from "./slots.ts";
 import { planStep } from "./step-plan.ts";
 import type { Vocabulary } from "./vocabulary.ts";
+import { wireError } from "./wire.ts";
 
 export interface StepLoopParts {
   readonly engine: Engine;
@@ -48,6 +52,7 @@ export class StepLoop {
   readonly #parts: StepLoopParts;
   readonly #kernel: RowKernel;
   readonly #sampler: Sampler;
+  readonly #constraints: Constraints;
   readonly #slots: Slots;
   readonly #pace: Pace;
   readonly #admission: Admission;
@@ -65,6 +70,7 @@ export class StepLoop {
     this.#parts = parts;
     this.#kernel = new RowKernel(engine.info.vocabularySize);
     this.#sampler = new Sampler(this.#kernel);
+    this.#constraints = new Constraints(parts.vocabulary);
     this.#slots = new Slots(engine, limits.sharePrefixCache);
     this.#pace = new Pace(engine.info.batchTokens);
     this.#admission = new Admission((job) => {
@@ -80,7 +86,14 @@ export class StepLoop {
       this.#refuse(id, `All slots are busy and ${limits.maxQueue} requests wait already. Try again later.`);
       return;
     }
-    const job = newJob(id, request, monotonic(), request.sampling.seed ?? freshSeed());
+    const constraint = request.constraint && this.#constraints.compiled(request.constraint);
+    if (constraint instanceof GatewayError) {
+      this.#fail(id, wireError(constraint));
+      this.#report();
+      return;
+    }
+    const seed = request.sampling.seed ?? freshSeed();
+    const job = newJob({ id, request, arrived: monotonic(), seed, constraint });
     this.#admission.push(job, Math.min(limits.queueTimeoutMs, request.maxTimeMs ?? Infinity));
     this.#wake();
   }
@@ -154,6 +167,7 @@ export class StepLoop {
       contextLength: engine.info.contextLength,
       computed: taken.computed,
       scores: taken.scores,
+      matcher: job.constraint && this.#constraints.matcher(job.constraint),
     });
     this.#running.push({ slot: taken.slot, job, sequence, since: now });
     if (choice === 0) {
@@ -228,6 +242,10 @@ export class StepLoop {
         for (const event of sequence.draw(output.row(row + rows - 1))) this.#told.push([job.id, event]);
       }
     } catch (error) {
+      if (error instanceof TooAmbiguous) {
+        this.#fail(job.id, { code: "invalid_value", message: `The answer cannot go on: ${error.message}.` });
+        return row + rows;
+      }
       if (!(error instanceof BadLogits)) throw error;
       this.#slots.clear(slot);
       this.#fail(job.id, {

@@ -16,7 +16,7 @@ export function fromWire(
 ): GenerationEvent {
   switch (event.type) {
     case "error":
-      throw wireError(event);
+      throw gatewayError(event);
     case "start": {
       const { promptTokenScores, ...start } = event;
       if (promptTokenScores === undefined) return start;
@@ -29,8 +29,19 @@ export function fromWire(
   }
 }
 
-function wireError({ code, message, retryAfter }: WireError): GatewayError {
-  return new GatewayError(code, message, retryAfter === undefined ? {} : { retryAfter });
+/** An error as it travels; its cause stays. */
+export const wireError = ({ code, message, retryAfter, param }: GatewayError): Omit<WireError, "type"> => ({
+  code,
+  message,
+  ...(retryAfter === undefined ? {} : { retryAfter }),
+  ...(param === null ? {} : { param }),
+});
+
+function gatewayError({ code, message, retryAfter, param }: WireError): GatewayError {
+  return new GatewayError(code, message, {
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+    ...(param === undefined ? {} : { param }),
+  });
 }
 
 function promptToken({ id, logprob, top }: WirePromptToken, vocabulary: Vocabulary): PromptToken {

@@ -32,6 +32,25 @@ export interface Sampling extends SamplingParameters {
   readonly seed: number | null;
 }
 
+/**
+ * What an answer must be; a driver enforces all of it or refuses the request. `param` is the request field that says so,
+ * for messages.
+ */
+export type Constraint = { readonly param: string } & (
+  | {
+      readonly type: "json_schema";
+      /** JSON Schema, 2020-12 or draft 7: an object, `true` or `false`. */
+      readonly schema: unknown;
+      /** Members come in the order in which the schema names them. */
+      readonly ordered: boolean;
+    }
+  /** A regular expression that the whole answer matches. */
+  | { readonly type: "regex"; readonly pattern: string }
+  | { readonly type: "choice"; readonly choices: readonly string[] }
+  /** GBNF or EBNF, from the rule `root` on. */
+  | { readonly type: "grammar"; readonly grammar: string }
+);
+
 /** When a request is served, and what of its prompt others may share. */
 export interface Scheduling {
   /** Of those that wait, the lower goes first; an integer, usually 0. */
@@ -60,6 +79,8 @@ export interface GenerationRequest extends Scheduling {
   readonly stopTokens: readonly number[];
   /** Strings that end an answer; neither they nor a part of them is ever in the text. */
   readonly stopStrings: readonly string[];
+  /** What each answer must be; absent: anything. Log-probabilities are those of the model without it. */
+  readonly constraint?: Constraint;
   /** Alternatives to report beside each generated token (0: its own log-probability only); null: none at all. */
   readonly logprobs: number | null;
   /** The same for the prompt's own tokens. */

@@ -16,6 +16,7 @@ import {
 } from "./common-parameters.ts";
 import { answerLimit, dropOldestTurns, type RenderedMessages, stopTokens } from "./prompt-tokens.ts";
 import { type SchedulingParts, schedulingOf } from "./scheduling.ts";
+import { constrained, responseFormat, structuredOutputs } from "./structured-output.ts";
 
 /** Body of `POST /v1/chat/completions`. */
 export const chatSchema = z.object({
@@ -28,6 +29,8 @@ export const chatSchema = z.object({
   top_logprobs: optional(z.int().min(0).max(20)).describe(
     "Alternatives beside each token; needs `logprobs`.",
   ),
+  response_format: responseFormat,
+  structured_outputs: structuredOutputs,
 });
 
 export type ChatBody = output<typeof chatSchema>;
@@ -65,6 +68,7 @@ export function chatGeneration(
     sampling: samplingOf(body, route.defaults, model),
     stopTokens: stopTokens(model, prompt.end),
     stopStrings: stopStrings(body),
+    ...constrained(body),
     logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
     ...schedulingOf(body.priority, { route, tenant, model, prompt: tokens }),
     promptLogprobs: null,

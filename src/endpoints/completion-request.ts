@@ -15,6 +15,7 @@ import {
 } from "./common-parameters.ts";
 import { answerLimit, stopTokens } from "./prompt-tokens.ts";
 import { type SchedulingParts, schedulingOf } from "./scheduling.ts";
+import { constrained, structuredOutputs } from "./structured-output.ts";
 
 const MOST_PROMPTS = 32;
 
@@ -40,6 +41,7 @@ export const completionSchema = z.object({
   best_of: optional(z.int().min(0).max(20)).describe(
     "Draw so many answers and send the `n` whose tokens are likeliest on average; not with `stream`.",
   ),
+  structured_outputs: structuredOutputs,
 });
 
 export type CompletionBody = output<typeof completionSchema>;
@@ -122,6 +124,7 @@ export function completionGeneration(
     sampling: samplingOf(body, defaults, model),
     stopTokens: stopTokens(model, prompt.end),
     stopStrings: stopStrings(body),
+    ...constrained(body),
     logprobs: chooses ? (logprobs ?? 0) : logprobs,
     ...schedulingOf(body.priority, { route, tenant, model, prompt: tokens }),
     promptLogprobs: body.echo ? logprobs : null,

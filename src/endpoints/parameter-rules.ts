@@ -49,8 +49,6 @@ const refusedEverywhere: ParameterRules["refused"] = {
   guided_regex: isEmpty,
   guided_choice: isEmpty,
   guided_grammar: isEmpty,
-  structured_outputs: isEmpty,
-  response_format: isTextFormat,
 };
 
 export const chatRules: ParameterRules = {
@@ -87,7 +85,13 @@ export const chatRules: ParameterRules = {
 
 export const completionRules: ParameterRules = {
   accepted: ["user", "store", "metadata", "service_tier"],
-  refused: { ...refusedEverywhere, suffix: isEmpty, tools: isEmpty, messages: never },
+  refused: {
+    ...refusedEverywhere,
+    response_format: isTextFormat,
+    suffix: isEmpty,
+    tools: isEmpty,
+    messages: never,
+  },
 };
 
 /** Throws GatewayError `unsupported_parameter` for the first refused parameter that asks for something. */

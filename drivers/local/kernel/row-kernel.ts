@@ -6,6 +6,8 @@ interface Exports {
   init(size: number): number;
   weightsAddress(): number;
   idsAddress(): number;
+  allowedAddress(): number;
+  restrict(): void;
   largest(): number;
   find(logit: number): number;
   partition(most: number): number;
@@ -28,6 +30,8 @@ export class RowKernel {
   readonly row: Float32Array;
   /** After `candidates`: unnormalised probabilities by token id; 0 for what weighs nothing or was taken away. */
   readonly weights: Float32Array;
+  /** A bit for each token, that of token i in word i / 32, for `restrict`. */
+  readonly allowed: Uint32Array;
   /** After `candidates` and `top`: their ids, from the beginning of the list. */
   readonly ids: Int32Array;
 
@@ -43,10 +47,16 @@ export class RowKernel {
     this.row = new Float32Array(buffer, address, vocabularySize);
     this.weights = new Float32Array(buffer, this.#wasm.weightsAddress(), vocabularySize);
     this.ids = new Int32Array(buffer, this.#wasm.idsAddress(), padded);
+    this.allowed = new Uint32Array(buffer, this.#wasm.allowedAddress(), Math.ceil(padded / 32));
   }
 
   load(row: Float32Array): void {
     this.row.set(row);
+  }
+
+  /** Takes the logits of all tokens away whose bit in `allowed` is 0. */
+  restrict(): void {
+    this.#wasm.restrict();
   }
 
   /** The largest logit. Throws BadLogits where there is none, or where one is not a number. */

@@ -9,6 +9,7 @@
  *   buckets  u16[n]     which bucket a token is in
  *   ids      i32[n]     scratch, and the candidates
  *   mass     f64[2048]  sum of the weights in each bucket
+ *   allowed  u32[n/32]  a bit for each token, set where it may be drawn; written by the caller
  *
  * Buckets are 1/64 nat wide and count from the best token down; the last one takes all that is further away. So the cut
  * of top_p goes through one bucket, and only within that one are tokens put in order.
@@ -27,6 +28,7 @@ let weights: usize = 0;
 let buckets: usize = 0;
 let ids: usize = 0;
 let mass: usize = 0;
+let allowed: usize = 0;
 
 /** Sets up the memory for n tokens, a multiple of 4; returns the row's address. */
 export function init(size: i32): usize {
@@ -37,7 +39,8 @@ export function init(size: i32): usize {
   mass = ids + 4 * n;
   buckets = mass + 8 * BUCKETS;
   // The last buckets are read eight at a time.
-  const end = buckets + 2 * n + 16;
+  allowed = (buckets + 2 * n + 16 + 3) & ~3;
+  const end = allowed + 4 * ((n + 31) >>> 5);
   const pages = <i32>((end + 0xffff) >>> 16);
   if (pages > memory.size()) memory.grow(pages - memory.size());
   return row;
@@ -49,6 +52,26 @@ export function weightsAddress(): usize {
 
 export function idsAddress(): usize {
   return ids;
+}
+
+export function allowedAddress(): usize {
+  return allowed;
+}
+
+/** Takes away, as -Infinity, the logits of all tokens that are not allowed. */
+export function restrict(): void {
+  const never = f32x4.splat(-Infinity);
+  const lanes = i32x4(1, 2, 4, 8);
+  for (let first = 0; first < n; first += 32) {
+    const bits = load<u32>(allowed + (first >>> 3));
+    if (bits == 0xffffffff) continue;
+    const last = min(first + 32, n);
+    for (let id = first; id < last; id += 4) {
+      const at = row + 4 * id;
+      const may = i32x4.ne(v128.and(i32x4.splat((bits >>> (id - first)) & 15), lanes), i32x4.splat(0));
+      v128.store(at, v128.bitselect(v128.load(at), never, may));
+    }
+  }
 }
 
 /** The largest logit; NaN where one is NaN. */

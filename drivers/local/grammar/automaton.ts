@@ -1,0 +1,373 @@
+import type { Budget } from "./budget.ts";
+import { ANY_CHAR, borders, type CharSet } from "./char-set.ts";
+import { Kept } from "./kept.ts";
+
+/** How an automaton is explored from its first state on: `K` is whatever tells its states apart. */
+export interface Exploration<K> {
+  readonly start: K;
+  /** Characters between two of these are alike; ascending, from 0 on. */
+  readonly borders: readonly number[];
+  key(state: K): string | number;
+  /** The state behind a character, which is `borders[column]`; undefined where none can follow. */
+  step(state: K, char: number, column: number): K | undefined;
+  /** 0: a word cannot end here; otherwise what kind of word has ended. */
+  label(state: K): number;
+}
+
+/** Characters that are left, as far as they are told apart: most tokens have fewer than the least of these. */
+const DISTANCES = [512, 128, 64, 32, 16];
+
+/** How many characters there are. */
+const CHARS = ANY_CHAR.reduce((sum, [low, high]) => sum + high - low + 1, 0);
+
+interface Counts {
+  readonly least: number;
+  readonly most: number;
+}
+
+/** State i: there have been i characters, or `least` where there is no end. */
+interface Counter extends Counts {
+  readonly size: number;
+}
+
+/** Texts of so many characters are more than anybody counts. */
+const MANY = 8;
+
+/** Number of words without an end. */
+const ENDLESS = Number.POSITIVE_INFINITY;
+
+const counting = new Kept<Automaton>(200);
+
+/**
+ * A deterministic automaton over characters, whose words may be of several kinds (labels from 1 on). From each of its
+ * states a word can still be completed; state 0 is the first. An automaton without states accepts nothing.
+ */
+export class Automaton {
+  /** First character of each range of characters that are alike, ascending. */
+  readonly borders: Uint32Array;
+  readonly size: number;
+  readonly #table: Int32Array;
+  readonly #labels: Int32Array;
+  readonly #words: Float64Array;
+  /** What is known of `free`; -1: nothing yet. */
+  readonly #free: Int8Array;
+  /** Where a state says no more than how many characters there have been: how many there must and may be. */
+  readonly #counts: Counter | undefined;
+
+  private constructor(starts: Uint32Array, table: Int32Array, labels: Int32Array, counts?: Counter) {
+    this.borders = starts;
+    this.#counts = counts;
+    this.#table = table;
+    this.#labels = labels;
+    this.size = counts?.size ?? labels.length;
+    this.#words = new Float64Array(counts === undefined ? labels.length : 0).fill(-1);
+    this.#free = new Int8Array(counts === undefined ? labels.length : 0).fill(-1);
+  }
+
+  /** Throws TooComplex where it has too many states. */
+  static explore<K>({ start, borders, key, step, label }: Exploration<K>, budget: Budget): Automaton {
+    const states: K[] = [start];
+    const numbers = new Map<string | number, number>([[key(start), 0]]);
+    const table: number[] = [];
+    const before: number[][] = [[]];
+    for (let at = 0; at < states.length; at += 1) {
+      budget.spend(borders.length + 10);
+      const state = states[at] as K;
+      for (const [column, char] of borders.entries()) {
+        const half = char >= 0xd800 && char <= 0xdfff;
+        const next = half ? undefined : step(state, char, column);
+        if (next === undefined) {
+          table.push(-1);
+          continue;
+        }
+        const name = key(next);
+        let number = numbers.get(name);
+        if (number === undefined) {
+          number = states.length;
+          numbers.set(name, number);
+          states.push(next);
+          before.push([]);
+        }
+        before[number]?.push(at);
+        table.push(number);
+      }
+    }
+    return Automaton.#trimmed(borders, table, states.map(label), before);
+  }
+
+  /** Texts of at least and at most so many characters, of which nothing is made in advance; the same ones for all. */
+  static counting({ least, most }: Counts): Automaton {
+    return counting.get(`${least} ${most}`, () => {
+      const size = least > most ? 0 : (most === ENDLESS ? least : most) + 1;
+      const alike = Uint32Array.of(0, 0xd800, 0xe000);
+      return new Automaton(alike, new Int32Array(0), new Int32Array(0), { least, most, size });
+    });
+  }
+
+  /** Without the states from which no word can be completed. */
+  static #trimmed(
+    starts: readonly number[],
+    table: readonly number[],
+    labels: readonly number[],
+    before: readonly (readonly number[])[],
+  ): Automaton {
+    const alive = new Uint8Array(labels.length);
+    const reached = labels.flatMap((label, state) => (label > 0 ? [state] : []));
+    for (const state of reached) alive[state] = 1;
+    for (let state = reached.pop(); state !== undefined; state = reached.pop()) {
+      for (const earlier of before[state] ?? []) {
+        if (alive[earlier] === 1) continue;
+        alive[earlier] = 1;
+        reached.push(earlier);
+      }
+    }
+    const width = starts.length;
+    const renumbered = new Int32Array(labels.length).fill(-1);
+    let size = 0;
+    if (alive[0] === 1) for (const state of labels.keys()) if (alive[state] === 1) renumbered[state] = size++;
+    const rows = new Int32Array(size * width);
+    const kept = new Int32Array(size);
+    for (const [state, label] of labels.entries()) {
+      const row = renumbered[state] ?? -1;
+      if (row < 0) continue;
+      kept[row] = label;
+      for (let at = 0; at < width; at += 1) {
+        const next = table[state * width + at] ?? -1;
+        rows[row * width + at] = next < 0 ? -1 : (renumbered[next] ?? -1);
+      }
+    }
+    return new Automaton(Uint32Array.from(starts), rows, kept);
+  }
+
+  get empty(): boolean {
+    return this.size === 0;
+  }
+
+  /** -1 where the character cannot follow. */
+  step(state: number, char: number): number {
+    return this.#next(state, this.#range(char));
+  }
+
+  /** `range`: of the characters that are alike. */
+  #next(state: number, range: number): number {
+    if (state < 0) return -1;
+    if (this.#counts === undefined) return this.#table[state * this.borders.length + range] ?? -1;
+    const { least, most, size } = this.#counts;
+    // The second range is that of half characters.
+    if (range === 1 || state >= size || state >= most) return -1;
+    return most === ENDLESS ? Math.min(state + 1, least) : state + 1;
+  }
+
+  /** 0: no word ends in this state. */
+  label(state: number): number {
+    if (state < 0) return 0;
+    if (this.#counts !== undefined) return state >= this.#counts.least && state < this.size ? 1 : 0;
+    return this.#labels[state] ?? 0;
+  }
+
+  /** The states that one of these characters leads to; -1 for none is left out. */
+  *reached(state: number, low: number, high: number): Generator<{ state: number; chars: number }> {
+    for (let range = this.#range(low); range < this.borders.length; range += 1) {
+      const first = Math.max(low, this.borders[range] ?? 0);
+      if (first > high) return;
+      const last = Math.min(high, (this.borders[range + 1] ?? 0x110000) - 1);
+      const next = this.#next(state, range);
+      if (next >= 0) yield { state: next, chars: last - first + 1 };
+    }
+  }
+
+  /** The characters around one that are like it everywhere. */
+  around(char: number): readonly [first: number, last: number] {
+    const range = this.#range(char);
+    return [this.borders[range] ?? 0, (this.borders[range + 1] ?? 0x110000) - 1];
+  }
+
+  /** Where texts go that are none of those that are told apart, if they stay there; the last character stands for them. */
+  beside(state: number): number {
+    const next = this.step(state, 0x10ffff);
+    return this.step(next, 0x10ffff) === next ? next : -1;
+  }
+
+  /** Whether all words can follow in a state, and all are of the first kind. */
+  free(state: number): boolean {
+    if (this.#counts !== undefined) return this.#counts.most === ENDLESS && state >= this.#counts.least;
+    let known = this.#free[state];
+    if (known === undefined || known < 0) {
+      let chars = 0;
+      for (const { state: next, chars: count } of this.reached(state, 0, 0x10ffff))
+        if (next === state) chars += count;
+      known = this.label(state) === 1 && chars === CHARS ? 1 : 0;
+      this.#free[state] = known;
+    }
+    return known === 1;
+  }
+
+  accepts(text: string): boolean {
+    let state = this.empty ? -1 : 0;
+    for (const char of text) state = this.step(state, char.codePointAt(0) ?? 0);
+    return this.label(state) > 0;
+  }
+
+  /**
+   * A state from which all short words can be completed that can be from this one, and no others: texts that only are
+   * counted have few such states, however long they may be.
+   */
+  nearer(state: number): number {
+    if (this.#counts === undefined || state < this.#counts.least) return state;
+    const { most } = this.#counts;
+    const room = DISTANCES.find((distance) => distance <= most - state);
+    return room === undefined || most === ENDLESS ? state : most - room;
+  }
+
+  /** How many ways there are to complete a word from a state on, the empty one included; may be infinite. */
+  words(state: number): number {
+    if (this.empty || state < 0) return 0;
+    if (this.#counts !== undefined) return countedWords(this.#counts, state);
+    const known = this.#words[state] ?? 0;
+    if (known >= 0) return known;
+    const path: { state: number; edges: Generator<{ state: number; chars: number }>; sum: number }[] = [];
+    const open = (entered: number) => {
+      this.#words[entered] = -2;
+      const sum = this.label(entered) > 0 ? 1 : 0;
+      path.push({ state: entered, edges: this.reached(entered, 0, 0x10ffff), sum });
+    };
+    open(state);
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      const edge = top.edges.next();
+      if (edge.done) {
+        this.#words[top.state] = top.sum;
+        path.pop();
+        continue;
+      }
+      const count = this.#words[edge.value.state] ?? 0;
+      if (count === -1) {
+        open(edge.value.state);
+        // The edge is looked at again once its end is known.
+        top.edges = prepend(edge.value, top.edges);
+      } else {
+        // A way back to a state that is being counted is a loop.
+        top.sum += count === -2 ? ENDLESS : count * edge.value.chars;
+      }
+    }
+    return this.#words[state] ?? 0;
+  }
+
+  /** Words by what both say of them: `label` gets their labels there, 0 for no word. */
+  combine(other: Automaton, label: (a: number, b: number) => number, budget: Budget): Automaton {
+    const first = (automaton: Automaton) => (automaton.empty ? -1 : 0);
+    const borders = [...new Set([...this.borders, ...other.borders])].sort((a, b) => a - b);
+    const mine = borders.map((char) => this.#range(char));
+    const its = borders.map((char) => other.#range(char));
+    return Automaton.explore<readonly [number, number]>(
+      {
+        start: [first(this), first(other)],
+        borders,
+        key: ([a, b]) => a * (other.size + 1) + b,
+        step: ([a, b], _char, column) => {
+          const x = this.#next(a, mine[column] ?? 0);
+          const y = other.#next(b, its[column] ?? 0);
+          return x < 0 && y < 0 ? undefined : [x, y];
+        },
+        label: ([a, b]) => label(this.label(a), other.label(b)),
+      },
+      budget,
+    );
+  }
+
+  /** Words of both. */
+  and(other: Automaton, budget: Budget): Automaton {
+    if (this === other) return this;
+    return this.combine(other, (a, b) => (b > 0 ? a : 0), budget);
+  }
+
+  /** Words of either. */
+  or(other: Automaton, budget: Budget): Automaton {
+    if (this === other) return this;
+    return this.combine(other, (a, b) => a || b, budget);
+  }
+
+  /** Words of this one that the other one lacks. */
+  without(other: Automaton, budget: Budget): Automaton {
+    return this.combine(other, (a, b) => (b > 0 ? 0 : a), budget);
+  }
+
+  /** Without the words of some kinds. */
+  filtered(keeps: (label: number) => boolean, budget: Budget): Automaton {
+    if (this.empty) return this;
+    return Automaton.explore<number>(
+      {
+        start: 0,
+        borders: [...this.borders],
+        key: (state) => state,
+        step: (state, char) => {
+          const next = this.step(state, char);
+          return next < 0 ? undefined : next;
+        },
+        label: (state) => (keeps(this.label(state)) ? this.label(state) : 0),
+      },
+      budget,
+    );
+  }
+
+  /** The last range that begins at or before the character. */
+  #range(char: number): number {
+    let low = 0;
+    let high = this.borders.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((this.borders[middle] ?? 0) <= char) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+}
+
+/** Words that complete one of `length` characters. */
+function countedWords({ least, most }: Counts, length: number): number {
+  if (most - length > MANY) return ENDLESS;
+  let sum = 0;
+  for (let more = Math.max(0, least - length); more <= most - length; more += 1) sum += CHARS ** more;
+  return sum;
+}
+
+function* prepend<T>(first: T, rest: Generator<T>): Generator<T> {
+  yield first;
+  yield* rest;
+}
+
+/** An automaton for a list of words; word i gets the label `labels[i]`. */
+export function automatonOfWords(
+  words: readonly string[],
+  budget: Budget,
+  labels?: readonly number[],
+): Automaton {
+  const trie: { next: Map<number, number>; label: number }[] = [{ next: new Map(), label: 0 }];
+  const chars: CharSet[] = [];
+  for (const [index, word] of words.entries()) {
+    let node = 0;
+    budget.spend(word.length);
+    for (const character of word) {
+      const char = character.codePointAt(0) ?? 0;
+      chars.push([[char, char]]);
+      let next = trie[node]?.next.get(char);
+      if (next === undefined) {
+        next = trie.length;
+        trie.push({ next: new Map(), label: 0 });
+        trie[node]?.next.set(char, next);
+      }
+      node = next;
+    }
+    const end = trie[node];
+    if (end !== undefined) end.label = labels?.[index] ?? 1;
+  }
+  return Automaton.explore<number>(
+    {
+      start: 0,
+      borders: borders(chars),
+      key: (node) => node,
+      step: (node, char) => trie[node]?.next.get(char),
+      label: (node) => trie[node]?.label ?? 0,
+    },
+    budget,
+  );
+}
