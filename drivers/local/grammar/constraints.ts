@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import type { Constraint } from "../../../src/core/generation.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import type { Vocabulary } from "../vocabulary.ts";
-import { automatonOfWords } from "./automaton.ts";
 import { Budget, TooComplex, Unenforceable } from "./budget.ts";
 import type { Control } from "./control.ts";
 import { grammarControl } from "./grammar-control.ts";
@@ -14,6 +13,7 @@ import { TooAmbiguous } from "./stack.ts";
 import { freeString, TextLanguage } from "./text-control.ts";
 import { TokenMasks } from "./token-masks.ts";
 import { TokenTrie } from "./token-trie.ts";
+import { automatonOfWords } from "./word-list.ts";
 
 /** Work that one compilation may do: a typical schema takes a hundredth of it, all of it about a tenth of a second. */
 const WORK = 600_000;

@@ -49,12 +49,13 @@ export class TokenMasks {
     return this.#stacks.start(control);
   }
 
-  /** Tokens that can follow a state. It is shared: not to be changed. */
+  /** Tokens that can follow a state. It is shared: not to be changed. Throws TooAmbiguous. */
   mask(state: StackState): TokenMask {
     return this.#masks.get(state.id, () => this.#computed(state));
   }
 
   #computed(state: StackState): TokenMask {
+    this.#stacks.startMask();
     const [only] = state.frames;
     if (only !== undefined && state.frames.length === 1) {
       const { mask, exits } = this.#profile(only.control.unremembered);
