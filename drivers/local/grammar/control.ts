@@ -3,7 +3,7 @@ import { Kept } from "./kept.ts";
 let controls = 0;
 
 /** What bytes lead to, by the control; 2 KB each. */
-const tables = new Kept<(readonly Control[] | undefined)[]>(8000);
+const tables = new Kept<(readonly Control[] | undefined)[]>(16_000);
 
 /** Another control that is entered, and which one goes on when that is finished. */
 export interface Call {

@@ -14,6 +14,7 @@ export interface Frame {
 }
 
 const NOTHING_KNOWN: (StackState | null | undefined)[] = [];
+Object.freeze(NOTHING_KNOWN);
 
 /** All the ways in which a text so far can be read: a set of stacks. */
 export class StackState {
@@ -38,8 +39,10 @@ export class StackState {
     let next = this.known[byte];
     if (next === undefined) {
       if (this.known === NOTHING_KNOWN) this.known = this.#stacks.newTable();
+      // It may be forgotten meanwhile, where the way leads back here.
+      const { known } = this;
       next = this.#stacks.behind(this.frames, byte);
-      this.known[byte] = next;
+      known[byte] = next;
     }
     return next;
   }
@@ -49,8 +52,15 @@ export class StackState {
 const MOST_FRAMES = 512;
 /** Steps of single stacks for one mask; most masks take some hundreds. */
 const MOST_STEPS = 100_000;
-/** States' tables that are made before all of them are forgotten; one is 2 KB. */
-const MOST_TABLES = 8000;
+/** How much is remembered. */
+export interface StackLimits {
+  readonly frames: number;
+  readonly states: number;
+  /** States' tables that are made before all of them are forgotten; one is 2 KB. */
+  readonly tables: number;
+}
+
+const LIMITS: StackLimits = { frames: 20_000, states: 10_000, tables: 16_000 };
 
 /** The text can be read in too many ways. */
 export class TooAmbiguous extends Error {
@@ -59,11 +69,18 @@ export class TooAmbiguous extends Error {
 
 /** Makes stacks and sets of them, each of them once as long as it is remembered. */
 export class Stacks {
-  readonly #frames = new Kept<Frame>(5000);
-  readonly #states = new Kept<StackState>(5000);
+  readonly #frames: Kept<Frame>;
+  readonly #states: Kept<StackState>;
+  readonly #mostTables: number;
   #tables = 0;
   #age = 0;
   #steps = 0;
+
+  constructor({ frames, states, tables }: StackLimits = LIMITS) {
+    this.#frames = new Kept(frames);
+    this.#states = new Kept(states);
+    this.#mostTables = tables;
+  }
 
   /** Begins to count the steps for a mask. */
   startMask(): void {
@@ -73,7 +90,7 @@ export class Stacks {
   /** For what a state knows. States lead to each other without end: now and then all of them forget it. */
   newTable(): (StackState | null | undefined)[] {
     this.#tables += 1;
-    if (this.#tables > MOST_TABLES) {
+    if (this.#tables > this.#mostTables) {
       this.#tables = 0;
       this.#age += 1;
     }
