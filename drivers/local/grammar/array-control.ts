@@ -35,7 +35,7 @@ export class ArrayShape {
   readonly #first: readonly ItemValues[];
   readonly #rest: ItemValues;
   readonly #limits: ArrayLimits;
-  readonly #controls = new Kept<Control>(50_000);
+  readonly #controls = new Kept<Control>(5000);
   readonly #completable = new Map<string, boolean>();
   /** Positions from here on are alike. */
   readonly #steady: number;

@@ -1,6 +1,7 @@
 import type { Budget } from "./budget.ts";
-import { ANY_CHAR, borders, type CharSet } from "./char-set.ts";
+import { CHARS, type Counts, countedWords } from "./counts.ts";
 import { Kept } from "./kept.ts";
+import { trimmed } from "./trimmed.ts";
 
 /** How an automaton is explored from its first state on: `K` is whatever tells its states apart. */
 export interface Exploration<K> {
@@ -17,21 +18,10 @@ export interface Exploration<K> {
 /** Characters that are left, as far as they are told apart: most tokens have fewer than the least of these. */
 const DISTANCES = [512, 128, 64, 32, 16];
 
-/** How many characters there are. */
-const CHARS = ANY_CHAR.reduce((sum, [low, high]) => sum + high - low + 1, 0);
-
-interface Counts {
-  readonly least: number;
-  readonly most: number;
-}
-
 /** State i: there have been i characters, or `least` where there is no end. */
 interface Counter extends Counts {
   readonly size: number;
 }
-
-/** Texts of so many characters are more than anybody counts. */
-const MANY = 8;
 
 /** Number of words without an end. */
 const ENDLESS = Number.POSITIVE_INFINITY;
@@ -92,7 +82,8 @@ export class Automaton {
         table.push(number);
       }
     }
-    return Automaton.#trimmed(borders, table, states.map(label), before);
+    const { rows, kept } = trimmed({ width: borders.length, table, labels: states.map(label), before });
+    return new Automaton(Uint32Array.from(borders), rows, kept);
   }
 
   /** Texts of at least and at most so many characters, of which nothing is made in advance; the same ones for all. */
@@ -102,41 +93,6 @@ export class Automaton {
       const alike = Uint32Array.of(0, 0xd800, 0xe000);
       return new Automaton(alike, new Int32Array(0), new Int32Array(0), { least, most, size });
     });
-  }
-
-  /** Without the states from which no word can be completed. */
-  static #trimmed(
-    starts: readonly number[],
-    table: readonly number[],
-    labels: readonly number[],
-    before: readonly (readonly number[])[],
-  ): Automaton {
-    const alive = new Uint8Array(labels.length);
-    const reached = labels.flatMap((label, state) => (label > 0 ? [state] : []));
-    for (const state of reached) alive[state] = 1;
-    for (let state = reached.pop(); state !== undefined; state = reached.pop()) {
-      for (const earlier of before[state] ?? []) {
-        if (alive[earlier] === 1) continue;
-        alive[earlier] = 1;
-        reached.push(earlier);
-      }
-    }
-    const width = starts.length;
-    const renumbered = new Int32Array(labels.length).fill(-1);
-    let size = 0;
-    if (alive[0] === 1) for (const state of labels.keys()) if (alive[state] === 1) renumbered[state] = size++;
-    const rows = new Int32Array(size * width);
-    const kept = new Int32Array(size);
-    for (const [state, label] of labels.entries()) {
-      const row = renumbered[state] ?? -1;
-      if (row < 0) continue;
-      kept[row] = label;
-      for (let at = 0; at < width; at += 1) {
-        const next = table[state * width + at] ?? -1;
-        rows[row * width + at] = next < 0 ? -1 : (renumbered[next] ?? -1);
-      }
-    }
-    return new Automaton(Uint32Array.from(starts), rows, kept);
   }
 
   get empty(): boolean {
@@ -322,52 +278,7 @@ export class Automaton {
   }
 }
 
-/** Words that complete one of `length` characters. */
-function countedWords({ least, most }: Counts, length: number): number {
-  if (most - length > MANY) return ENDLESS;
-  let sum = 0;
-  for (let more = Math.max(0, least - length); more <= most - length; more += 1) sum += CHARS ** more;
-  return sum;
-}
-
 function* prepend<T>(first: T, rest: Generator<T>): Generator<T> {
   yield first;
   yield* rest;
-}
-
-/** An automaton for a list of words; word i gets the label `labels[i]`. */
-export function automatonOfWords(
-  words: readonly string[],
-  budget: Budget,
-  labels?: readonly number[],
-): Automaton {
-  const trie: { next: Map<number, number>; label: number }[] = [{ next: new Map(), label: 0 }];
-  const chars: CharSet[] = [];
-  for (const [index, word] of words.entries()) {
-    let node = 0;
-    budget.spend(word.length);
-    for (const character of word) {
-      const char = character.codePointAt(0) ?? 0;
-      chars.push([[char, char]]);
-      let next = trie[node]?.next.get(char);
-      if (next === undefined) {
-        next = trie.length;
-        trie.push({ next: new Map(), label: 0 });
-        trie[node]?.next.set(char, next);
-      }
-      node = next;
-    }
-    const end = trie[node];
-    if (end !== undefined) end.label = labels?.[index] ?? 1;
-  }
-  return Automaton.explore<number>(
-    {
-      start: 0,
-      borders: borders(chars),
-      key: (node) => node,
-      step: (node, char) => trie[node]?.next.get(char),
-      label: (node) => trie[node]?.label ?? 0,
-    },
-    budget,
-  );
 }

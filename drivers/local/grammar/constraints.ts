@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import type { Constraint } from "../../../src/core/generation.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import type { Vocabulary } from "../vocabulary.ts";
-import { automatonOfWords } from "./automaton.ts";
 import { Budget, TooComplex, Unenforceable } from "./budget.ts";
 import type { Control } from "./control.ts";
 import { grammarControl } from "./grammar-control.ts";
@@ -14,13 +13,16 @@ import { TooAmbiguous } from "./stack.ts";
 import { freeString, TextLanguage } from "./text-control.ts";
 import { TokenMasks } from "./token-masks.ts";
 import { TokenTrie } from "./token-trie.ts";
+import { automatonOfWords } from "./word-list.ts";
 
 /** Work that one compilation may do: a typical schema takes a hundredth of it, all of it about a tenth of a second. */
 const WORK = 600_000;
 /** Compiled constraints that are kept, the latest used. */
 const KEPT = 64;
-/** Longest part of a keyword's path in a message, in characters. */
-const LONGEST_PATH = 200;
+/** Characters of a keyword's path that are shown: of its beginning and of its end. */
+const SHOWN_PATH = 100;
+/** Characters of a constraint as JSON. */
+const LONGEST = 500_000;
 
 /** Compiles constraints for one vocabulary, and keeps what was compiled. */
 export class Constraints {
@@ -36,7 +38,9 @@ export class Constraints {
 
   /** What the constraint's answers begin with; an error for whoever sent it where it cannot be enforced in full. */
   compiled(constraint: Constraint): Control | GatewayError {
-    const key = createHash("sha256").update(JSON.stringify(constraint)).digest("base64");
+    const content = JSON.stringify(constraint);
+    if (content.length > LONGEST) return refusal(new TooComplex(), constraint);
+    const key = createHash("sha256").update(content).digest("base64");
     const compiled = this.#compiled.get(key) ?? this.#compile(constraint);
     this.#compiled.delete(key);
     this.#compiled.set(key, compiled);
@@ -67,8 +71,10 @@ function refusal(error: unknown, { param }: Constraint): GatewayError {
   const known =
     error instanceof Unenforceable || error instanceof TooComplex || error instanceof TooAmbiguous;
   if (!known) throw error;
-  const path = error instanceof Unenforceable ? error.path.slice(0, LONGEST_PATH) : "";
-  const keyword = path.split(".").at(-1);
+  const whole = error instanceof Unenforceable ? error.path : "";
+  const path =
+    whole.length > 2 * SHOWN_PATH ? `${whole.slice(0, SHOWN_PATH)}…${whole.slice(-SHOWN_PATH)}` : whole;
+  const keyword = whole.split(".").at(-1);
   const what = path === "" ? error.message : `'${keyword}' at '${path}' cannot be enforced: ${error.message}`;
   return new GatewayError("invalid_value", `Invalid value for '${param}': ${what}.`, {
     param: path === "" ? param : `${param}.${path}`,

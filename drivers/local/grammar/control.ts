@@ -1,4 +1,9 @@
+import { Kept } from "./kept.ts";
+
 let controls = 0;
+
+/** What bytes lead to, by the control; 2 KB each. */
+const tables = new Kept<(readonly Control[] | undefined)[]>(16_000);
 
 /** Another control that is entered, and which one goes on when that is finished. */
 export interface Call {
@@ -15,18 +20,17 @@ const NONE: readonly never[] = [];
  */
 export abstract class Control {
   readonly id = controls++;
-  #next: (readonly Control[] | undefined)[] | undefined;
   #calls: readonly Call[] | undefined;
   /** Whether it may finish here; above 0, and says what has been found. */
   readonly finished: number = 0;
 
   /** What a byte leads to, in the same frame of the stack. */
   next(byte: number): readonly Control[] {
-    this.#next ??= new Array<readonly Control[] | undefined>(256);
-    let found = this.#next[byte];
+    const table = tables.get(this.id, () => new Array<readonly Control[] | undefined>(256));
+    let found = table[byte];
     if (found === undefined) {
       found = this.step(byte);
-      this.#next[byte] = found;
+      table[byte] = found;
     }
     return found;
   }

@@ -23,7 +23,7 @@ export class KeyLanguage extends TextLanguage {
   readonly #reach: readonly Kinds[];
   readonly #allowed: Kinds | undefined;
   readonly #all: KeyLanguage;
-  readonly #restricted = new Kept<KeyLanguage>(10_000);
+  readonly #restricted = new Kept<KeyLanguage>(1000);
   readonly opening: Control;
 
   constructor(automaton: Automaton, all?: KeyLanguage, allowed?: Kinds) {

@@ -29,7 +29,7 @@ export class ObjectShape {
   readonly #keys: KeyLanguage;
   readonly values: readonly Value[];
   readonly #limits: ObjectLimits;
-  readonly #controls = new Kept<ObjectControl>(50_000);
+  readonly #controls = new Kept<ObjectControl>(5000);
 
   /** `keys`: label i + 1 is a key whose member is of `values[i]`. */
   constructor(keys: Automaton, values: readonly Value[], limits: ObjectLimits) {

@@ -1,5 +1,6 @@
 import { type Budget, Unenforceable } from "./budget.ts";
-import { ANY_CHAR, type CharSet, charSet, charsOf, complement, union } from "./char-set.ts";
+import { type CharSet, charSet, charsOf, complement, union } from "./char-set.ts";
+import { unicodeProperty } from "./unicode-property.ts";
 
 /** A regular expression, taken apart. */
 export type Pattern =
@@ -21,6 +22,8 @@ const SPACE = union(
 const LINE_ENDS = charsOf("\n\r\u2028\u2029");
 const CONTROLS: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, 0: 0 };
 
+/** Work that it takes to find the characters with a property, which may be known already. */
+const PROPERTY = 200_000;
 /** Groups within groups beyond this are refused. */
 const DEEPEST = 100;
 
@@ -214,7 +217,8 @@ class PatternParser {
     if (!this.#take("{")) throw this.error("has an invalid escape");
     let name = "";
     for (let char = this.#next(); char !== "}"; char = this.#next()) name += char;
-    const set = unicodeProperty(name, this.#budget);
+    this.#budget.spend(PROPERTY);
+    const set = unicodeProperty(name);
     if (set === undefined) throw this.error(`has an unknown character property '${name.slice(0, 64)}'`);
     return negative ? complement(set) : set;
   }
@@ -235,40 +239,4 @@ class PatternParser {
     this.#at += 1;
     return true;
   }
-}
-
-const properties = new Map<string, CharSet>();
-/** Properties that are remembered; there are not many more. */
-const MOST_PROPERTIES = 200;
-/** Characters that are looked at together; no chunk has both characters of one UTF-16 unit and of two. */
-const CHUNK = 4096;
-
-/** The characters with a Unicode property, such as `L` or `Script=Greek`; this JavaScript engine knows them. */
-function unicodeProperty(name: string, budget: Budget): CharSet | undefined {
-  const known = properties.get(name);
-  if (known !== undefined) return known;
-  if (!/^[A-Za-z_=0-9]{1,64}$/.test(name)) return undefined;
-  let expression: RegExp;
-  try {
-    expression = new RegExp(`\\p{${name}}+`, "gu");
-  } catch {
-    return undefined;
-  }
-  budget.spend(150_000);
-  const ranges: [number, number][] = [];
-  for (const [first, last] of ANY_CHAR) {
-    for (let from = first; from <= last; from += CHUNK) {
-      const length = Math.min(CHUNK, last - from + 1);
-      const chars = String.fromCodePoint(...Array.from({ length }, (_, at) => from + at));
-      const units = from < 0x10000 ? 1 : 2;
-      for (const { 0: found, index } of chars.matchAll(expression)) {
-        const low = from + index / units;
-        ranges.push([low, low + found.length / units - 1]);
-      }
-    }
-  }
-  if (properties.size >= MOST_PROPERTIES) properties.clear();
-  const set = charSet(...ranges);
-  properties.set(name, set);
-  return set;
 }

@@ -14,6 +14,7 @@ export interface Frame {
 }
 
 const NOTHING_KNOWN: (StackState | null | undefined)[] = [];
+Object.freeze(NOTHING_KNOWN);
 
 /** All the ways in which a text so far can be read: a set of stacks. */
 export class StackState {
@@ -23,8 +24,9 @@ export class StackState {
   readonly frames: readonly Frame[];
   /** Controls that finished at the bottom of a stack: the text is complete. */
   readonly finished: readonly Control[];
-  /** What is known of `next`, by the byte. */
+  /** What is known of `next`, by the byte; forgotten with its age. */
   known: (StackState | null | undefined)[] = NOTHING_KNOWN;
+  age = 0;
 
   constructor(stacks: Stacks, frames: readonly Frame[], finished: readonly Control[]) {
     this.#stacks = stacks;
@@ -36,9 +38,11 @@ export class StackState {
   next(byte: number): StackState | null {
     let next = this.known[byte];
     if (next === undefined) {
-      if (this.known === NOTHING_KNOWN) this.known = new Array(256);
+      if (this.known === NOTHING_KNOWN) this.known = this.#stacks.newTable();
+      // It may be forgotten meanwhile, where the way leads back here.
+      const { known } = this;
       next = this.#stacks.behind(this.frames, byte);
-      this.known[byte] = next;
+      known[byte] = next;
     }
     return next;
   }
@@ -46,6 +50,17 @@ export class StackState {
 
 /** Most ways to read a text that are followed at once; a grammar with more is too ambiguous. */
 const MOST_FRAMES = 512;
+/** Steps of single stacks for one mask; most masks take some hundreds. */
+const MOST_STEPS = 100_000;
+/** How much is remembered. */
+export interface StackLimits {
+  readonly frames: number;
+  readonly states: number;
+  /** States' tables that are made before all of them are forgotten; one is 2 KB. */
+  readonly tables: number;
+}
+
+const LIMITS: StackLimits = { frames: 20_000, states: 10_000, tables: 16_000 };
 
 /** The text can be read in too many ways. */
 export class TooAmbiguous extends Error {
@@ -54,8 +69,33 @@ export class TooAmbiguous extends Error {
 
 /** Makes stacks and sets of them, each of them once as long as it is remembered. */
 export class Stacks {
-  readonly #frames = new Kept<Frame>(100_000);
-  readonly #states = new Kept<StackState>(20_000);
+  readonly #frames: Kept<Frame>;
+  readonly #states: Kept<StackState>;
+  readonly #mostTables: number;
+  #tables = 0;
+  #age = 0;
+  #steps = 0;
+
+  constructor({ frames, states, tables }: StackLimits = LIMITS) {
+    this.#frames = new Kept(frames);
+    this.#states = new Kept(states);
+    this.#mostTables = tables;
+  }
+
+  /** Begins to count the steps for a mask. */
+  startMask(): void {
+    this.#steps = 0;
+  }
+
+  /** For what a state knows. States lead to each other without end: now and then all of them forget it. */
+  newTable(): (StackState | null | undefined)[] {
+    this.#tables += 1;
+    if (this.#tables > this.#mostTables) {
+      this.#tables = 0;
+      this.#age += 1;
+    }
+    return new Array(256);
+  }
 
   /** The state of a text that has not begun. */
   start(control: Control): StackState {
@@ -72,7 +112,10 @@ export class Stacks {
     return new StackState(this, [frame], []);
   }
 
+  /** Throws TooAmbiguous. */
   behind(frames: readonly Frame[], byte: number): StackState | null {
+    this.#steps += frames.length;
+    if (this.#steps > MOST_STEPS) throw new TooAmbiguous("there are too many ways to go on");
     const [only] = frames;
     if (only !== undefined && frames.length === 1) {
       const [next, another] = only.control.next(byte);
@@ -95,7 +138,7 @@ export class Stacks {
 
   #closed(frame: Frame): StackState {
     frame.state ??= this.#state((add) => add(frame));
-    return frame.state;
+    return this.#aged(frame.state);
   }
 
   #frame(control: Control, below: Frame | undefined): Frame {
@@ -121,6 +164,14 @@ export class Stacks {
     }
     const kept = [...seen].filter(({ control }) => !control.silent).sort((a, b) => a.id - b.id);
     const key = `${kept.map(({ id }) => id).join()}|${[...finished].map(({ id }) => id).join()}`;
-    return this.#states.get(key, () => new StackState(this, kept, [...finished]));
+    return this.#aged(this.#states.get(key, () => new StackState(this, kept, [...finished])));
+  }
+
+  #aged(state: StackState): StackState {
+    if (state.age !== this.#age) {
+      state.age = this.#age;
+      state.known = NOTHING_KNOWN;
+    }
+    return state;
   }
 }

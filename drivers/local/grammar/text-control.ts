@@ -35,7 +35,7 @@ const ESCAPE: Part = { kind: "escape", missing: 0, low: 0, high: BACKSLASH };
 const hex = (missing: number, low: number, high: number): Part => ({ kind: "hex", missing, low, high });
 
 const FINISHES = Array.from({ length: 2 }, (_, label) => new Finished(label));
-const finished = new Kept<Finished>(10_000);
+const finished = new Kept<Finished>(1000);
 const finish = (label: number): Finished => FINISHES[label] ?? finished.get(label, () => new Finished(label));
 
 const strings = new WeakMap<Automaton, TextLanguage>();
@@ -51,7 +51,7 @@ export const freeString = (): TextLanguage => TextLanguage.strings(anyString());
 export class TextLanguage {
   readonly automaton: Automaton;
   readonly encoding: Encoding;
-  readonly #controls = new Kept<TextControl>(50_000);
+  readonly #controls = new Kept<TextControl>(5000);
 
   /** The language of an automaton as JSON strings, which is the same for all who ask: so is what is known of its tokens. */
   static strings(automaton: Automaton): TextLanguage {

@@ -1,6 +1,6 @@
 import type { Control } from "./control.ts";
 import { Kept } from "./kept.ts";
-import { type Frame, type StackState, Stacks } from "./stack.ts";
+import { type Frame, type StackLimits, type StackState, Stacks } from "./stack.ts";
 import type { TokenTrie } from "./token-trie.ts";
 
 /** A bit for each token id, set where the token may be drawn. */
@@ -33,14 +33,15 @@ const MOST_MASKS = 1000;
 export class TokenMasks {
   readonly trie: TokenTrie;
   readonly #words: number;
-  readonly #stacks = new Stacks();
+  readonly #stacks: Stacks;
   readonly #profiles = new Kept<Profile>(MOST_MASKS);
   readonly #masks = new Kept<TokenMask>(MOST_MASKS);
   /** The states along the way to a node, by its depth. */
   readonly #path: StackState[] = [];
 
   /** `size`: token ids run from 0 to `size` - 1. */
-  constructor(trie: TokenTrie, size: number) {
+  constructor(trie: TokenTrie, size: number, limits?: StackLimits) {
+    this.#stacks = new Stacks(limits);
     this.trie = trie;
     this.#words = Math.ceil(size / 32);
   }
@@ -49,8 +50,9 @@ export class TokenMasks {
     return this.#stacks.start(control);
   }
 
-  /** Tokens that can follow a state. It is shared: not to be changed. */
+  /** Tokens that can follow a state. It is shared: not to be changed. Throws TooAmbiguous. */
   mask(state: StackState): TokenMask {
+    this.#stacks.startMask();
     return this.#masks.get(state.id, () => this.#computed(state));
   }
 

@@ -326,6 +326,42 @@ test("a row of broken numbers ends its own request, and no other", async () => {
   expect(events(3)[0]).toMatchObject({ cachedTokens: 1 });
 });
 
+test("a constraint holds for every choice, and an answer ends where nothing can follow", async () => {
+  const { loop, ended, text, events } = room({ slots: 2 });
+  const constraint = { type: "regex", param: "regex", pattern: "([A-C][X-Z]){3}" } as const;
+  loop.submit(1, request([1, 2, 3], { choices: 2, constraint }));
+  await ended(1, 2);
+  for (const index of [0, 1]) expect(text(1, index)).toMatch(/^([A-C][X-Z]){3}$/);
+  expect(events(1).filter(({ type }) => type === "finish")).toEqual(
+    [0, 1].map((index) => ({ type: "finish", index, reason: "stop", completionTokens: 6 })),
+  );
+});
+
+test("a constraint that cannot be enforced is refused by its field, before anything is computed", async () => {
+  const { loop, ended, events, engine } = room();
+  loop.submit(
+    1,
+    request([1, 2], { constraint: { type: "regex", param: "structured_outputs.regex", pattern: "(" } }),
+  );
+  await ended(1);
+  expect(events(1)).toEqual([
+    expect.objectContaining({ type: "error", code: "invalid_value", param: "structured_outputs.regex" }),
+  ]);
+  expect(engine.steps).toEqual([]);
+});
+
+test("a grammar that turns out to be too ambiguous ends its own request, and no other", async () => {
+  const { loop, ended, events, text } = room({ slots: 2 });
+  const rules = Array.from({ length: 600 }, (_, index) => `r${index} ::= "A" ("A" | r${index} "B")`);
+  const root = `root ::= "A" (${rules.map((_, index) => `r${index}`).join(" | ")})`;
+  const grammar = [root, ...rules].join("\n");
+  loop.submit(1, request([1, 2, 3], { constraint: { type: "grammar", param: "grammar", grammar } }));
+  loop.submit(2, request([4, 5, 6]));
+  await Promise.all([ended(1), ended(2)]);
+  expect(events(1).at(-1)).toMatchObject({ type: "error", code: "invalid_value" });
+  expect(text(2)).toBe(await alone(request([4, 5, 6])));
+});
+
 test("in any crowd every answer is what it is alone", async () => {
   const solo = new Map<string, string[]>();
   let allSteps = 0;

@@ -1,11 +1,12 @@
 import type { Automaton } from "../automaton.ts";
-import { automatonOfWords } from "../automaton.ts";
-import type { Budget } from "../budget.ts";
+import { type Budget, Unenforceable } from "../budget.ts";
 import { decimals, textsOf } from "../number-automata.ts";
 import { anyString } from "../text-control.ts";
+import { automatonOfWords } from "../word-list.ts";
+import type { Scope } from "./array-keywords.ts";
 import { EVERY_TYPE, FALSE, type Facts, NULL, NUMBER, ofTypes, STRING, TRUE } from "./facts.ts";
 import { numberTexts } from "./scalar-keywords.ts";
-import type { Schema } from "./source.ts";
+import { below, type Schema } from "./source.ts";
 
 /** The values of an `enum`, by what kind of matter they are. */
 interface Sorted {
@@ -70,4 +71,11 @@ export function schemaOf(value: unknown): Schema {
     required: Object.keys(value),
     additionalProperties: false,
   };
+}
+
+/** The values of an `enum`. Throws Unenforceable. */
+export function valuesAt({ schema, path }: Scope): readonly unknown[] {
+  const values = schema["enum"];
+  if (!Array.isArray(values)) throw new Unenforceable(below(path, "enum"), "it must be a list of values");
+  return values;
 }

@@ -110,7 +110,7 @@ export const ofObjects = (object: Partial<ObjectFacts>, types = EVERY_TYPE): Fac
 
 /** What both say; undefined where no value can be so. Throws Unenforceable, TooComplex. */
 export function both(a: Facts, b: Facts, budget: Budget): Facts | undefined {
-  budget.spend(50);
+  budget.spend(100);
   if (a === ANYTHING) return b;
   if (b === ANYTHING) return a;
   return reduced({

@@ -1,6 +1,4 @@
 import { type Budget, TooComplex, Unenforceable } from "../budget.ts";
-import { decimals, integers, integerValues } from "../number-automata.ts";
-import { anyString } from "../text-control.ts";
 import {
   arrayFacts,
   brokenArrays,
@@ -10,54 +8,34 @@ import {
   type Scope,
   under,
 } from "./array-keywords.ts";
-import { otherScalars, scalarFacts, schemaOf, sorted } from "./constant-schema.ts";
+import { otherScalars, scalarFacts, schemaOf, sorted, valuesAt } from "./constant-schema.ts";
 import {
   ANYTHING,
-  ARRAY,
   both,
   type Conjunction,
   EVERY_TYPE,
-  FALSE,
   type Facts,
-  itemMust,
-  memberMust,
-  NULL,
-  NUMBER,
   OBJECT,
-  ofNumbers,
   ofObjects,
-  ofStrings,
   ofTypes,
-  STRING,
-  TRUE,
 } from "./facts.ts";
+import { impossible } from "./impossible.ts";
 import {
   brokenObjects,
-  located,
-  namesAt,
+  dependents,
+  namedLike,
   objectFacts,
   type PatternCache,
   withMember,
   withoutMember,
 } from "./object-keywords.ts";
-import { NUMBER_KEYWORDS, STRING_KEYWORDS } from "./scalar-keywords.ts";
-import { below, isObject, type Literal, type SchemaObject, type SchemaSource } from "./source.ts";
+import { SCALAR_KEYWORDS } from "./scalar-facts.ts";
+import { below, type Literal, type SchemaSource } from "./source.ts";
+import { namedTypes, otherTypes } from "./types.ts";
+import { evaluates, unevaluated, withUnevaluatedItems, withUnevaluatedMembers } from "./unevaluated.ts";
 
-const TYPES: Readonly<Record<string, number>> = {
-  null: NULL,
-  boolean: TRUE | FALSE,
-  integer: NUMBER,
-  number: NUMBER,
-  string: STRING,
-  array: ARRAY,
-  object: OBJECT,
-};
-
-/** Keywords that say something of a value and that no automaton here can follow. */
-const REFUSED: Readonly<Record<string, string>> = {
-  $dynamicRef: "what it means depends on who refers to it",
-  $recursiveRef: "what it means depends on who refers to it",
-};
+/** Keywords whose meaning depends on who refers to them. */
+const REFUSED: readonly string[] = ["$dynamicRef", "$recursiveRef"];
 
 /** Ways to match one schema that are followed; more are refused. */
 const MOST_WAYS = 512;
@@ -117,24 +95,15 @@ export class SchemaLogic {
     const also = (keyword: string, next: () => Ways) => {
       if (has(schema, keyword)) ways = this.#all(below(path, keyword), ways, next);
     };
-    also("type", () => [this.#types(scope)]);
+    also("type", () => [namedTypes(scope)]);
     also("const", () => this.#oneOfValues(scope, "const", [schema["const"]]));
     also("enum", () => this.#oneOfValues(scope, "enum", valuesAt(scope)));
-    for (const [keyword, automaton] of Object.entries(STRING_KEYWORDS)) {
-      also(keyword, () => {
-        const strings = located(below(path, keyword), () => automaton(schema, path, this.#budget));
-        return strings === undefined ? ANY_WAY : [ofStrings(strings)];
-      });
-    }
-    for (const [keyword, automaton] of Object.entries(NUMBER_KEYWORDS)) {
-      also(keyword, () => {
-        const numbers = located(below(path, keyword), () => automaton(schema, path, this.#budget));
-        return numbers === undefined ? ANY_WAY : [ofNumbers(numbers)];
-      });
-    }
+    for (const { keyword, matched } of SCALAR_KEYWORDS) also(keyword, () => matched(scope, this.#budget));
     ways = this.#all(path, ways, () => [arrayFacts(scope)]);
     ways = this.#all(path, ways, () => [objectFacts(scope, this.#patterns, this.#budget)]);
-    also("propertyNames", () => this.#keys(scope));
+    also("propertyNames", () => [
+      namedLike(this.ways([under(scope, schema["propertyNames"], "propertyNames")]), this.#budget),
+    ]);
     also("$ref", () => this.#referred(scope, false));
     also("allOf", () => this.ways(listUnder(scope, "allOf")));
     also("anyOf", () => this.#either(scope));
@@ -145,8 +114,8 @@ export class SchemaLogic {
     also("dependentSchemas", () => this.#dependent(scope, "dependentSchemas"));
     also("dependencies", () => this.#dependent(scope, "dependencies"));
     if (has(schema, "unevaluatedProperties"))
-      ways = ways.map((facts) => this.#unevaluatedMembers(scope, facts));
-    if (has(schema, "unevaluatedItems")) ways = ways.map((facts) => this.#unevaluatedItems(scope, facts));
+      ways = ways.map((facts) => withUnevaluatedMembers(scope, facts));
+    if (has(schema, "unevaluatedItems")) ways = ways.map((facts) => withUnevaluatedItems(scope, facts));
     return ways;
   }
 
@@ -159,25 +128,10 @@ export class SchemaLogic {
     const or = (keyword: string, next: () => Ways) => {
       if (has(schema, keyword)) ways.push(...next());
     };
-    or("type", () => this.#otherTypes(scope));
+    or("type", () => otherTypes(scope, this.#budget));
     or("const", () => this.#otherValues(scope, "const", [schema["const"]]));
     or("enum", () => this.#otherValues(scope, "enum", valuesAt(scope)));
-    for (const [keyword, automaton] of Object.entries(STRING_KEYWORDS)) {
-      or(keyword, () => {
-        const strings = located(below(path, keyword), () => automaton(schema, path, this.#budget));
-        if (strings === undefined) return NO_WAY;
-        const others = anyString().without(strings, this.#budget);
-        return others.empty ? NO_WAY : [ofStrings(others, STRING)];
-      });
-    }
-    for (const [keyword, automaton] of Object.entries(NUMBER_KEYWORDS)) {
-      or(keyword, () => {
-        const numbers = located(below(path, keyword), () => automaton(schema, path, this.#budget));
-        if (numbers === undefined) return NO_WAY;
-        const others = decimals().without(numbers, this.#budget);
-        return others.empty ? NO_WAY : [ofNumbers(others, NUMBER)];
-      });
-    }
+    for (const { keyword, broken } of SCALAR_KEYWORDS) or(keyword, () => broken(scope, this.#budget));
     ways.push(...brokenArrays(scope), ...brokenObjects(scope, this.#never));
     or("$ref", () => this.#referred(scope, true));
     or("allOf", () =>
@@ -197,9 +151,9 @@ export class SchemaLogic {
   }
 
   #refuse({ schema, path }: Scope): void {
-    for (const [keyword, reason] of Object.entries(REFUSED)) {
-      if (has(schema, keyword)) throw new Unenforceable(below(path, keyword), reason);
-    }
+    const refused = REFUSED.find((keyword) => has(schema, keyword));
+    if (refused === undefined) return;
+    throw new Unenforceable(below(path, refused), "what it means depends on who refers to it");
   }
 
   /** Ways to match what two things say: each of the one with each of the other. */
@@ -231,21 +185,6 @@ export class SchemaLogic {
       ? options.flatMap((a, index) => options.slice(index + 1).flatMap((b) => [...this.ways([a, b])]))
       : [];
     return this.#limited(below(scope.path, "anyOf"), [...one, ...two]);
-  }
-
-  #types({ schema, path }: Scope): Facts {
-    const names = typesAt(schema, path);
-    const types = names.reduce((all, name) => all | (TYPES[name] ?? 0), 0);
-    const whole = names.includes("integer") && !names.includes("number");
-    return whole ? ofNumbers(integers(), types) : ofTypes(types);
-  }
-
-  #otherTypes({ schema, path }: Scope): Ways {
-    const names = typesAt(schema, path);
-    const types = EVERY_TYPE & ~names.reduce((all, name) => all | (TYPES[name] ?? 0), 0);
-    const fractions = ofNumbers(decimals().without(integerValues(), this.#budget), NUMBER);
-    const whole = names.includes("integer") && !names.includes("number");
-    return [...(types === 0 ? [] : [ofTypes(types)]), ...(whole ? [fractions] : [])];
   }
 
   #oneOfValues(scope: Scope, keyword: string, values: readonly unknown[]): Ways {
@@ -313,20 +252,9 @@ export class SchemaLogic {
     return some.every((a) =>
       others.every((b) => {
         const common = both(a, b, this.#budget);
-        return common === undefined || this.impossible(common, 3);
+        return common === undefined || impossible(common, 3, (must) => this.ways(must));
       }),
     );
-  }
-
-  /** Whether a value of these facts cannot be, as its required members and items show. `depth`: how far to look. */
-  impossible(facts: Facts, depth: number): boolean {
-    const { types, object, array } = facts;
-    if (depth === 0 || (types & ~(OBJECT | ARRAY)) !== 0) return false;
-    const dead = (must: Conjunction) => this.ways(must).every((way) => this.impossible(way, depth - 1));
-    const noObject = (types & OBJECT) === 0 || object.required.some((name) => dead(memberMust(object, name)));
-    if (!noObject) return false;
-    const first = Array.from({ length: Math.min(array.least, 8) }, (_, index) => itemMust(array, index));
-    return (types & ARRAY) === 0 || first.some(dead);
   }
 
   #conditional(scope: Scope, negative: boolean): Ways {
@@ -344,25 +272,10 @@ export class SchemaLogic {
     return this.#limited(below(path, "if"), [...met, ...unmet]);
   }
 
-  /** What must hold where a member is there. */
-  #dependents(
-    scope: Scope,
-    keyword: string,
-  ): (readonly [name: string, must: Conjunction, required: readonly string[]])[] {
-    const path = below(scope.path, keyword);
-    const value = scope.schema[keyword];
-    if (!isObject(value)) throw new Unenforceable(path, "it must be an object");
-    return Object.entries(value).map(([name, wanted]) =>
-      keyword === "dependentRequired" || Array.isArray(wanted)
-        ? [name, [], namesAt(wanted, below(path, name))]
-        : [name, [under(scope, wanted, keyword, name)], []],
-    );
-  }
-
   #dependent(scope: Scope, keyword: string): Ways {
     const path = below(scope.path, keyword);
     let ways: Ways = ANY_WAY;
-    for (const [name, must, required] of this.#dependents(scope, keyword)) {
+    for (const [name, must, required] of dependents(scope, keyword)) {
       const absent = withoutMember(name, this.#never);
       const present = this.#all(path, [withMember(name)], () => [ofObjects({ required })]);
       const matched = this.#all(path, present, () => this.ways(must));
@@ -372,7 +285,7 @@ export class SchemaLogic {
   }
 
   #brokenDependent(scope: Scope, keyword: string): Ways {
-    return this.#dependents(scope, keyword).flatMap(([name, must, required]) => {
+    return dependents(scope, keyword).flatMap(([name, must, required]) => {
       const broken = [
         ...required.map((other) => withoutMember(other, this.#never)),
         ...must.flatMap((literal) => [...this.ways([this.#source.literal(literal, true)])]),
@@ -380,65 +293,4 @@ export class SchemaLogic {
       return [...this.#all(scope.path, [withMember(name)], () => broken)];
     });
   }
-
-  #keys(scope: Scope): Ways {
-    const names = this.ways([under(scope, scope.schema["propertyNames"], "propertyNames")]);
-    const strings = names
-      .filter(({ types }) => (types & STRING) !== 0)
-      .map(({ strings }) => strings ?? anyString());
-    const [first, ...rest] = strings;
-    if (first === undefined) return [ofObjects({ most: 0 })];
-    return [ofObjects({ keys: rest.reduce((all, keys) => all.or(keys, this.#budget), first) })];
-  }
-
-  #unevaluatedMembers(scope: Scope, facts: Facts): Facts {
-    const { object } = facts;
-    if (object.evaluated.all) return facts;
-    const rest = under(scope, scope.schema["unevaluatedProperties"], "unevaluatedProperties");
-    const known = object.evaluated.rules;
-    const rule = {
-      names: new Map(known.flatMap(({ names }) => [...names.keys()].map((name) => [name, []] as const))),
-      patterns: known.flatMap(({ patterns }) => patterns.map((pattern) => ({ ...pattern, must: [] }))),
-      rest: [rest],
-    };
-    return {
-      ...facts,
-      object: { ...object, rules: [...object.rules, rule], evaluated: { all: true, rules: [] } },
-    };
-  }
-
-  #unevaluatedItems(scope: Scope, facts: Facts): Facts {
-    const { array } = facts;
-    if (array.evaluated === Number.POSITIVE_INFINITY) return facts;
-    const rest = under(scope, scope.schema["unevaluatedItems"], "unevaluatedItems");
-    if (array.contained !== undefined && rest.schema !== true) {
-      throw new Unenforceable(rest.path, `it cannot be enforced beside the '${array.contained.path}'`);
-    }
-    const first = Array.from({ length: array.evaluated }, () => []);
-    const rules = [...array.rules, { first, rest: [rest] }];
-    return { ...facts, array: { ...array, rules, evaluated: Number.POSITIVE_INFINITY } };
-  }
-}
-
-/** Whether it matters to a schema which members and items its parts have said something of. */
-const evaluates = ({ schema }: Scope): boolean =>
-  has(schema, "unevaluatedProperties") || has(schema, "unevaluatedItems");
-
-/** What a `not` says counts as said of no member and no item. */
-const unevaluated = (facts: Facts): Facts => ({
-  ...facts,
-  array: { ...facts.array, evaluated: 0 },
-  object: { ...facts.object, evaluated: ANYTHING.object.evaluated },
-});
-
-function valuesAt({ schema, path }: Scope): readonly unknown[] {
-  const values = schema["enum"];
-  if (!Array.isArray(values)) throw new Unenforceable(below(path, "enum"), "it must be a list of values");
-  return values;
-}
-
-function typesAt(schema: SchemaObject, path: string): readonly string[] {
-  const names: unknown[] = [schema["type"]].flat();
-  if (names.every((name) => typeof name === "string" && Object.hasOwn(TYPES, name))) return names as string[];
-  throw new Unenforceable(below(path, "type"), `it must be of ${Object.keys(TYPES).join(", ")}`);
 }

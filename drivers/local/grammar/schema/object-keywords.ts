@@ -1,8 +1,17 @@
 import type { Automaton } from "../automaton.ts";
 import { type Budget, Unenforceable } from "../budget.ts";
 import { patternAutomaton } from "../pattern-automaton.ts";
+import { anyString } from "../text-control.ts";
 import { has, NOT_NEGATED, type Scope, under } from "./array-keywords.ts";
-import { type Conjunction, type Facts, type KeyRule, OBJECT, ofObjects, type PatternRule } from "./facts.ts";
+import {
+  type Conjunction,
+  type Facts,
+  type KeyRule,
+  OBJECT,
+  ofObjects,
+  type PatternRule,
+  STRING,
+} from "./facts.ts";
 import { countAt } from "./scalar-keywords.ts";
 import { below, isObject, type Literal, type SchemaObject } from "./source.ts";
 
@@ -121,4 +130,29 @@ export function brokenObjects(scope: Scope, never: Literal): Facts[] {
 function allowsAll(schema: SchemaObject, keyword: string): boolean {
   const value = schema[keyword];
   return value === true || (isObject(value) && Object.keys(value).length === 0);
+}
+
+/** What must hold where a member is there. */
+export function dependents(
+  scope: Scope,
+  keyword: string,
+): (readonly [name: string, must: Conjunction, required: readonly string[]])[] {
+  const path = below(scope.path, keyword);
+  const value = scope.schema[keyword];
+  if (!isObject(value)) throw new Unenforceable(path, "it must be an object");
+  return Object.entries(value).map(([name, wanted]) =>
+    keyword === "dependentRequired" || Array.isArray(wanted)
+      ? [name, [], namesAt(wanted, below(path, name))]
+      : [name, [under(scope, wanted, keyword, name)], []],
+  );
+}
+
+/** Objects whose members' names match one of the ways in which a string may be. */
+export function namedLike(ways: readonly Facts[], budget: Budget): Facts {
+  const strings = ways
+    .filter(({ types }) => (types & STRING) !== 0)
+    .map(({ strings }) => strings ?? anyString());
+  const [first, ...rest] = strings;
+  if (first === undefined) return ofObjects({ most: 0 });
+  return ofObjects({ keys: rest.reduce((all, keys) => all.or(keys, budget), first) });
 }

@@ -1,8 +1,9 @@
-import { Automaton, automatonOfWords } from "../automaton.ts";
+import { Automaton } from "../automaton.ts";
 import { type Budget, Unenforceable } from "../budget.ts";
 import { FORMAT_NAMES, formatAutomaton } from "../formats.ts";
 import { bounded, multiples } from "../number-automata.ts";
 import { patternAutomaton } from "../pattern-automaton.ts";
+import { automatonOfWords } from "../word-list.ts";
 import { below, type SchemaObject } from "./source.ts";
 
 /** A number that counts something. Throws Unenforceable. */
@@ -27,7 +28,7 @@ export function stringAt(schema: SchemaObject, keyword: string, path: string): s
 /** Formats that JSON Schema defines and that no regular expression says. All others mean nothing to it. */
 const HARD_FORMATS = ["idn-email", "idn-hostname", "iri", "iri-reference", "regex", "uri-template"];
 
-type Keyword = (schema: SchemaObject, path: string, budget: Budget) => Automaton | undefined;
+export type Keyword = (schema: SchemaObject, path: string, budget: Budget) => Automaton | undefined;
 
 /** Says which strings match a keyword; undefined: all. */
 export const STRING_KEYWORDS: Readonly<Record<string, Keyword>> = {

@@ -1,11 +1,11 @@
 import { ArrayShape, type ItemValues } from "../array-control.ts";
-import { automatonOfWords } from "../automaton.ts";
 import { type Budget, Unenforceable } from "../budget.ts";
 import { constant } from "../constant.ts";
 import { Kept } from "../kept.ts";
 import { anyNumber, canonicalNumbers, integers } from "../number-automata.ts";
 import { anyString, freeString, TextLanguage } from "../text-control.ts";
 import { Value } from "../value.ts";
+import { automatonOfWords } from "../word-list.ts";
 import {
   ARRAY,
   type ArrayFacts,
@@ -19,6 +19,7 @@ import {
   STRING,
   TRUE,
 } from "./facts.ts";
+import { impossible } from "./impossible.ts";
 import { SchemaLogic } from "./logic.ts";
 import { type ObjectDraft, objectDraft, objectShape } from "./object-draft.ts";
 import { isObject, type Literal, type Schema, SchemaSource } from "./source.ts";
@@ -102,7 +103,8 @@ class SchemaValues {
   }
 
   #draft(value: Value, conjunction: Conjunction, distinct: string | undefined): void {
-    const ways = this.#logic.ways(conjunction).filter((facts) => !this.#logic.impossible(facts, 2));
+    const matching = (must: Conjunction) => this.#logic.ways(must);
+    const ways = matching(conjunction).filter((facts) => !impossible(facts, 2, matching));
     const arrays = ways.filter(({ types }) => (types & ARRAY) !== 0);
     const objects = ways.filter(({ types }) => (types & OBJECT) !== 0);
     if (distinct !== undefined && arrays.length + objects.length > 0) {

@@ -3,7 +3,10 @@ import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { Constraints } from "../../../../drivers/local/grammar/constraints.ts";
-import type { Matcher } from "../../../../drivers/local/grammar/matcher.ts";
+import type { Control } from "../../../../drivers/local/grammar/control.ts";
+import { Matcher } from "../../../../drivers/local/grammar/matcher.ts";
+import { TokenMasks } from "../../../../drivers/local/grammar/token-masks.ts";
+import { TokenTrie } from "../../../../drivers/local/grammar/token-trie.ts";
 import { Random } from "../../../../drivers/local/random.ts";
 import { Vocabulary } from "../../../../drivers/local/vocabulary.ts";
 import type { Constraint } from "../../../../src/core/generation.ts";
@@ -28,12 +31,20 @@ export const ofSchema = (schema: unknown, ordered = false): Constraint => ({
 export const ofRegex = (pattern: string): Constraint => ({ type: "regex", param: "regex", pattern });
 export const ofGrammar = (grammar: string): Constraint => ({ type: "grammar", param: "grammar", grammar });
 
-/** Throws GatewayError where the constraint is refused. */
-export function matcher(constraint: Constraint): Matcher {
-  const compiled = constraints.compiled(constraint);
-  if (compiled instanceof GatewayError) throw compiled;
-  return constraints.matcher(compiled);
+function compiled(constraint: Constraint): Control {
+  const start = constraints.compiled(constraint);
+  if (start instanceof GatewayError) throw start;
+  return start;
 }
+
+/** Throws GatewayError where the constraint is refused. */
+export const matcher = (constraint: Constraint): Matcher => constraints.matcher(compiled(constraint));
+
+const forgetful = new TokenMasks(new TokenTrie(vocabulary), SIZE, { frames: 40, states: 20, tables: 30 });
+
+/** One that remembers hardly anything. */
+export const forgetfulMatcher = (constraint: Constraint): Matcher =>
+  new Matcher(forgetful, compiled(constraint));
 
 /** The field and the message with which a constraint is refused; undefined where it is not. */
 export function refusal(constraint: Constraint): { param: string | null; message: string } | undefined {

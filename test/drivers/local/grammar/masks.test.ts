@@ -1,7 +1,17 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Constraint } from "../../../../src/core/generation.ts";
-import { END, idsOf, matcher, ofGrammar, ofRegex, ofSchema, SIZE, vocabulary } from "./constrained.ts";
+import {
+  END,
+  forgetfulMatcher,
+  idsOf,
+  matcher,
+  ofGrammar,
+  ofRegex,
+  ofSchema,
+  SIZE,
+  vocabulary,
+} from "./constrained.ts";
 
 /** Texts that the constraints accept, for which each place's mask is looked at. */
 const followed: readonly (readonly [Constraint, string])[] = [
@@ -46,6 +56,17 @@ test.each(followed)("%j: exactly the tokens that can follow are allowed", (const
     }
     expect(idsOf(allowed), text.slice(0, at)).toEqual(expected);
   }
+});
+
+test.each(followed)("%j: what has been forgotten is found again", (constraint, text) => {
+  const known = matcher(constraint);
+  const forgetful = forgetfulMatcher(constraint);
+  for (const byte of Buffer.from(text)) {
+    expect(forgetful.mask()).toEqual(known.mask());
+    expect(forgetful.advance(Uint8Array.of(byte))).toBe(true);
+    known.advance(Uint8Array.of(byte));
+  }
+  expect(forgetful.complete).toBe(true);
 });
 
 test("a token that ends the answer is allowed only where the answer is complete, whatever it spells", () => {
