@@ -56,3 +56,11 @@ export function goldenCheckpoints(prefix = ""): GoldenCheckpoint[] {
     return { name, folder, context: data.context, cases: data.cases };
   });
 }
+
+/** A tiny model as Hugging Face Optimum exported it; `half` lies in a folder `onnx` below its configuration. */
+export const exportedModel = (layout: "single" | "split" | "merged" | "half"): string =>
+  join(here, "fixtures", "optimum", layout);
+
+/** What transformers computes with it. */
+export const goldenExport = (): { context: number; cases: GoldenCase[] } =>
+  JSON.parse(readFileSync(join(here, "fixtures", "optimum", "golden.json"), "utf8"));

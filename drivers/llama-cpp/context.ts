@@ -8,7 +8,7 @@ import {
   type StepOutput,
 } from "../local/engine.ts";
 import { callAsync, StepCalls } from "../local/native-call.ts";
-import { checkInputs, checkSlot } from "../local/step-check.ts";
+import { checkCopy, checkInputs, checkLength } from "../local/step-check.ts";
 import { Batch } from "./batch.ts";
 import type { ContextParams, NativeBatch, Pointer } from "./layout.ts";
 import type { Llama, NativeCallbacks } from "./llama.ts";
@@ -129,13 +129,7 @@ export class LlamaContext implements Engine {
   }
 
   copy(from: number, to: number, length: number): void {
-    checkSlot(from, this.info);
-    checkSlot(to, this.info);
-    const held = this.#lengths[from] ?? 0;
-    if (from === to) throw new RangeError(`Slot ${from} cannot be copied to itself.`);
-    if (!Number.isInteger(length) || length < 0 || length > held) {
-      throw new RangeError(`Slot ${from} holds ${held} tokens; the first ${length} cannot be copied.`);
-    }
+    checkCopy(from, to, length, this.info, this.#lengths);
     this.truncate(to, 0);
     if (length === 0) return;
     // Caches of their own can only be copied whole: a part would end the process.
@@ -144,12 +138,8 @@ export class LlamaContext implements Engine {
   }
 
   truncate(slot: number, length: number): void {
-    checkSlot(slot, this.info);
-    const held = this.#lengths[slot] ?? 0;
-    if (!Number.isInteger(length) || length < 0 || length > held) {
-      throw new RangeError(`Slot ${slot} holds ${held} tokens and cannot be cut to ${length}.`);
-    }
-    if (length < held) this.#forget(slot, length);
+    checkLength(slot, length, this.info, this.#lengths);
+    if (length < (this.#lengths[slot] ?? 0)) this.#forget(slot, length);
   }
 
   #forget(slot: number, length: number): void {

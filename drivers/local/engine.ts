@@ -22,6 +22,10 @@ export interface SlotInput {
   readonly logits: "none" | "last" | "every";
 }
 
+/** Rows of logits that an input asks for. */
+export const rowsOf = ({ logits, tokens }: SlotInput): number =>
+  logits === "every" ? tokens.length : logits === "last" ? 1 : 0;
+
 /** Rows of logits in the order of the inputs and, within an input, of its tokens. Valid until the next step. */
 export interface StepOutput {
   readonly rows: number;

@@ -44,3 +44,30 @@ export function checkSlot(slot: number, info: EngineInfo): void {
     throw new RangeError(`There is no slot ${slot}; there are ${info.slots}, counted from 0.`);
   }
 }
+
+/** Throws RangeError where `from` does not hold `length` tokens that `to`, another slot, could take. */
+export function checkCopy(
+  from: number,
+  to: number,
+  length: number,
+  info: EngineInfo,
+  lengths: readonly number[],
+): void {
+  checkLength(from, length, info, lengths);
+  checkSlot(to, info);
+  if (from === to) throw new RangeError(`Slot ${from} cannot be copied to itself.`);
+}
+
+/** Throws RangeError where a slot does not hold `length` tokens. */
+export function checkLength(
+  slot: number,
+  length: number,
+  info: EngineInfo,
+  lengths: readonly number[],
+): void {
+  checkSlot(slot, info);
+  const held = lengths[slot] ?? 0;
+  if (!Number.isInteger(length) || length < 0 || length > held) {
+    throw new RangeError(`Slot ${slot} holds ${held} tokens; the first ${length} cannot be kept or copied.`);
+  }
+}

@@ -9,7 +9,7 @@ export const onnxOptions = z
       .string()
       .min(1)
       .describe(
-        "Folder of a Hugging Face checkpoint, converted once into the cache; or a folder that `dolly convert --to onnx` made.",
+        "Folder of a Hugging Face checkpoint, converted once into the cache; a folder that `dolly convert --to onnx` made; or a decoder that Hugging Face Optimum exported: its folder, or one of its .onnx files.",
       ),
     type: z
       .enum(ONNX_TYPES)

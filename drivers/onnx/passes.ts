@@ -1,5 +1,5 @@
 import { bridges } from "../local/bridge.ts";
-import type { EngineInfo, SlotInput } from "../local/engine.ts";
+import { type EngineInfo, rowsOf, type SlotInput } from "../local/engine.ts";
 
 /** One run of the graph: as many tokens of each of some slots that follow each other. */
 export interface Pass {
@@ -47,9 +47,6 @@ interface Placed {
   /** Of its first row, in the step's output. */
   readonly output: number;
 }
-
-const rowsOf = ({ logits, tokens }: SlotInput): number =>
-  logits === "every" ? tokens.length : logits === "last" ? 1 : 0;
 
 const idleSlot = (slot: number, position: number): Placed => ({
   input: { slot, position, tokens: [0], logits: "none" },

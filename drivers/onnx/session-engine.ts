@@ -5,7 +5,7 @@ import {
   StepInterrupted,
   type StepOutput,
 } from "../local/engine.ts";
-import { checkInputs, checkSlot } from "../local/step-check.ts";
+import { checkCopy, checkInputs, checkLength } from "../local/step-check.ts";
 import type { OnnxEngineOptions } from "./engine-options.ts";
 import { KvPool } from "./kv-pool.ts";
 import { type Pass, passesOf } from "./passes.ts";
@@ -138,23 +138,13 @@ export class SessionEngine implements Engine {
   }
 
   copy(from: number, to: number, length: number): void {
-    checkSlot(from, this.info);
-    checkSlot(to, this.info);
-    const held = this.#lengths[from] ?? 0;
-    if (from === to) throw new RangeError(`Slot ${from} cannot be copied to itself.`);
-    if (!Number.isInteger(length) || length < 0 || length > held) {
-      throw new RangeError(`Slot ${from} holds ${held} tokens; the first ${length} cannot be copied.`);
-    }
+    checkCopy(from, to, length, this.info, this.#lengths);
     this.#pool.copy(from, to, length);
     this.#lengths[to] = length;
   }
 
   truncate(slot: number, length: number): void {
-    checkSlot(slot, this.info);
-    const held = this.#lengths[slot] ?? 0;
-    if (!Number.isInteger(length) || length < 0 || length > held) {
-      throw new RangeError(`Slot ${slot} holds ${held} tokens and cannot be cut to ${length}.`);
-    }
+    checkLength(slot, length, this.info, this.#lengths);
     this.#lengths[slot] = length;
   }
 

@@ -29,6 +29,12 @@ export async function openWeights(folder: string): Promise<StoredWeights> {
   throw fault(folder, `holds no weights: none of ${names.join(", ")}`);
 }
 
+/** Whether a folder holds weights in a form that `openWeights` reads. */
+export async function hasWeights(folder: string): Promise<boolean> {
+  const names = LAYOUTS.flatMap(({ single, index }) => [single, index]);
+  return (await Promise.all(names.map((name) => hasEntry(folder, name)))).includes(true);
+}
+
 /** Each shard with the names that the index places in it. */
 async function readIndex(folder: string, index: string): Promise<Map<string, Set<string>>> {
   const path = join(folder, index);

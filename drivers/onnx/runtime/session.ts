@@ -4,10 +4,15 @@ import { type OrtApi, OrtError, openOrt, type Pointer } from "./api.ts";
 import type { OnnxLibrary } from "./library.ts";
 
 /** Numbers that ONNX Runtime reads and writes where they are. */
-export type TensorData = Float32Array | BigInt64Array | Int32Array;
+export type TensorData = Float32Array | BigInt64Array | Int32Array | Uint16Array | Uint8Array;
 
-const elementOf = (data: TensorData): number =>
-  ELEMENT_TYPES[data instanceof Float32Array ? "f32" : data instanceof Int32Array ? "i32" : "i64"];
+/** 16 bits are a float16, 8 bits a truth value. */
+function elementOf(data: TensorData): number {
+  if (data instanceof Float32Array) return ELEMENT_TYPES.f32;
+  if (data instanceof BigInt64Array) return ELEMENT_TYPES.i64;
+  if (data instanceof Int32Array) return ELEMENT_TYPES.i32;
+  return data instanceof Uint16Array ? ELEMENT_TYPES.f16 : ELEMENT_TYPES.bool;
+}
 
 /** `GraphOptimizationLevel` of onnxruntime_c_api.h. */
 const ALL_OPTIMISATIONS = 99;

@@ -174,10 +174,14 @@ describe("bad input is refused, and nothing has changed", () => {
 
   test("copies and cuts of what is not there", async () => {
     await last(0, 0, [1, 2, 3]);
-    expect(() => engine.copy(0, 1, 4)).toThrow("Slot 0 holds 3 tokens; the first 4 cannot be copied.");
+    expect(() => engine.copy(0, 1, 4)).toThrow(
+      "Slot 0 holds 3 tokens; the first 4 cannot be kept or copied.",
+    );
     expect(() => engine.copy(0, 0, 2)).toThrow("cannot be copied to itself");
     expect(() => engine.copy(0, 9, 2)).toThrow("There is no slot 9");
-    expect(() => engine.truncate(0, 4)).toThrow("Slot 0 holds 3 tokens and cannot be cut to 4.");
+    expect(() => engine.truncate(0, 4)).toThrow(
+      "Slot 0 holds 3 tokens; the first 4 cannot be kept or copied.",
+    );
     expect(() => engine.truncate(-1, 0)).toThrow("There is no slot -1");
   });
 });

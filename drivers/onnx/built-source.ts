@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto";
+import { extname, join } from "node:path";
+import { OperatorError } from "../../src/errors.ts";
+import { hashFiles } from "../local/checkpoint/content-hash.ts";
+import { fault, openFile } from "../local/checkpoint/files.ts";
+import type { CheckpointHeader } from "../local/checkpoint/index.ts";
+import { checkpointHash, hashOptions } from "../local/checkpoint-hash.ts";
+import { cachedModel } from "../local/model-cache.ts";
+import { STEP_TOKENS } from "../local/options.ts";
+import { computingThreads } from "../local/threads.ts";
+import { convertToOnnx, hasBlocks } from "./convert.ts";
+import type { OnnxEngineOptions } from "./engine-options.ts";
+import { type Block, DEFAULT_BLOCK, type OnnxType, type Precision, precisionOf } from "./graph/precision.ts";
+import { CONVERTER_VERSION, DATA_FILE, type Manifest, MODEL_FILE } from "./manifest.ts";
+import { matrixBytes } from "./matrix-bytes.ts";
+import type { OnnxOptions } from "./options.ts";
+import { ORT_RELEASE } from "./runtime/library.ts";
+import type { EngineRoom, GraphSource, PreparedGraph } from "./source.ts";
+
+/** Imported in the engine's process only; it has this file's extension, in the sources and in a build. */
+const ENGINE = new URL(`./engine${extname(import.meta.url)}`, import.meta.url).href;
+
+/** A checkpoint, of which a graph is made once. */
+export function checkpointSource(header: CheckpointHeader, options: OnnxOptions): GraphSource {
+  const type = options.type ?? (header.config.dtype === "float32" ? "f32" : "f16");
+  const block = options.block ?? DEFAULT_BLOCK;
+  const precision = precisionName(type, hasBlocks(type) ? block : null);
+  return {
+    precision,
+    async prepare({ name, cacheDir, onProgress }, signal) {
+      const content = await checkpointHash(header, { name, cacheDir, onProgress }, signal);
+      const task = `converting ${name} to ${precision}`;
+      const folder = await cachedModel({
+        cacheDir,
+        key: [header.name, content, precision, `onnx ${CONVERTER_VERSION}`],
+        signal,
+        make: (temporary) =>
+          convertToOnnx({
+            source: header.folder,
+            contentHash: content,
+            type,
+            block,
+            folder: temporary,
+            signal,
+            onProgress: (fraction) => onProgress({ task, fraction }),
+          }),
+      });
+      return prepared(header, folder, precisionOf(type, block), fingerprint(content, precision));
+    },
+  };
+}
+
+/** A folder that was converted before. */
+export function convertedSource(
+  header: CheckpointHeader,
+  manifest: Manifest,
+  { model, type, block }: OnnxOptions,
+): GraphSource {
+  const { folder } = header;
+  const precision = precisionName(manifest.type, manifest.block);
+  if ((type ?? manifest.type) !== manifest.type || (block ?? manifest.block) !== manifest.block) {
+    throw new OperatorError(
+      `${model}: is ${precision}, and another type or block was asked for; remove them, or convert the checkpoint`,
+    );
+  }
+  return {
+    precision,
+    async prepare(context, signal) {
+      for (const { name, bytes, sha256 } of manifest.files) {
+        const file = await openFile(join(folder, name));
+        try {
+          const [content] = await hashFiles([file], hashOptions(context, signal));
+          if (file.size === bytes && content === sha256) continue;
+          throw fault(
+            file.path,
+            "is not the file that was converted: it is damaged, convert the checkpoint again",
+          );
+        } finally {
+          await file.close();
+        }
+      }
+      const parts = precisionOf(manifest.type, manifest.block ?? DEFAULT_BLOCK);
+      return prepared(header, folder, parts, fingerprint(manifest.source, precision));
+    },
+  };
+}
+
+async function prepared(
+  { config }: CheckpointHeader,
+  folder: string,
+  parts: Precision,
+  fingerprint: string,
+): Promise<PreparedGraph> {
+  const bytes = await sizeOf(folder);
+  return {
+    fingerprint,
+    engine({ slots, contextLength, threads, memoryCheck }: EngineRoom) {
+      const { layers, heads, headSize, hiddenSize, vocabularySize } = config;
+      const batchTokens = STEP_TOKENS + slots;
+      const shape = { layers, heads, vocabularySize, slots, contextLength, batchTokens };
+      const options: OnnxEngineOptions = {
+        ...shape,
+        modelPath: join(folder, MODEL_FILE),
+        headSize,
+        threads: threads ?? computingThreads(bytes),
+        memory: memoryCheck ? { ...shape, hiddenSize, matrixBytes: matrixBytes(config, parts) } : null,
+      };
+      return { module: ENGINE, options };
+    },
+  };
+}
+
+async function sizeOf(folder: string): Promise<number> {
+  const sizes = [MODEL_FILE, DATA_FILE].map(async (name) => {
+    const file = await openFile(join(folder, name));
+    await file.close();
+    return file.size;
+  });
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+const precisionName = (type: OnnxType, block: Block | null): string =>
+  block === null ? type : `${type}-b${block}`;
+
+/** Changes with the weights' content, their precision and the engine's release. */
+function fingerprint(content: string, precision: string): string {
+  return createHash("sha256")
+    .update(JSON.stringify(["onnx", ORT_RELEASE, content, precision]))
+    .digest("hex")
+    .slice(0, 16);
+}
