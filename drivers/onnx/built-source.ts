@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { extname, join } from "node:path";
+import type { LoadContext } from "../../src/core/driver.ts";
 import { OperatorError } from "../../src/errors.ts";
 import { hashFiles } from "../local/checkpoint/content-hash.ts";
 import { fault, openFile } from "../local/checkpoint/files.ts";
@@ -14,6 +15,7 @@ import { type Block, DEFAULT_BLOCK, type OnnxType, type Precision, precisionOf }
 import { CONVERTER_VERSION, DATA_FILE, type Manifest, MODEL_FILE } from "./manifest.ts";
 import { matrixBytes } from "./matrix-bytes.ts";
 import type { OnnxOptions } from "./options.ts";
+import { prepacked } from "./prepack.ts";
 import { ORT_RELEASE } from "./runtime/library.ts";
 import type { EngineRoom, GraphSource, PreparedGraph } from "./source.ts";
 
@@ -27,7 +29,8 @@ export function checkpointSource(header: CheckpointHeader, options: OnnxOptions)
   const precision = precisionName(type, hasBlocks(type) ? block : null);
   return {
     precision,
-    async prepare({ name, cacheDir, onProgress }, signal) {
+    async prepare(context, signal) {
+      const { name, cacheDir, onProgress } = context;
       const content = await checkpointHash(header, { name, cacheDir, onProgress }, signal);
       const task = `converting ${name} to ${precision}`;
       const folder = await cachedModel({
@@ -45,7 +48,13 @@ export function checkpointSource(header: CheckpointHeader, options: OnnxOptions)
             onProgress: (fraction) => onProgress({ task, fraction }),
           }),
       });
-      return prepared(header, folder, precisionOf(type, block), fingerprint(content, precision));
+      const parts = precisionOf(type, block);
+      const { prepack } = options;
+      return prepared(
+        { header, folder, parts, fingerprint: fingerprint(content, precision), prepack },
+        context,
+        signal,
+      );
     },
   };
 }
@@ -54,7 +63,7 @@ export function checkpointSource(header: CheckpointHeader, options: OnnxOptions)
 export function convertedSource(
   header: CheckpointHeader,
   manifest: Manifest,
-  { model, type, block }: OnnxOptions,
+  { model, type, block, prepack }: OnnxOptions,
 ): GraphSource {
   const { folder } = header;
   const precision = precisionName(manifest.type, manifest.block);
@@ -80,18 +89,29 @@ export function convertedSource(
         }
       }
       const parts = precisionOf(manifest.type, manifest.block ?? DEFAULT_BLOCK);
-      return prepared(header, folder, parts, fingerprint(manifest.source, precision));
+      const built = { header, folder, parts, fingerprint: fingerprint(manifest.source, precision), prepack };
+      return prepared(built, context, signal);
     },
   };
 }
 
+interface Built {
+  readonly header: CheckpointHeader;
+  readonly folder: string;
+  readonly parts: Precision;
+  readonly fingerprint: string;
+  /** Whether a copy is wanted that loads faster. */
+  readonly prepack: boolean;
+}
+
 async function prepared(
-  { config }: CheckpointHeader,
-  folder: string,
-  parts: Precision,
-  fingerprint: string,
+  { header: { config }, folder, parts, fingerprint, prepack }: Built,
+  context: LoadContext,
+  signal: AbortSignal,
 ): Promise<PreparedGraph> {
   const bytes = await sizeOf(folder);
+  const model = join(folder, MODEL_FILE);
+  const modelPath = prepack ? await prepacked({ model, bytes, fingerprint }, context, signal) : model;
   return {
     fingerprint,
     engine({ slots, contextLength, threads, memoryCheck }: EngineRoom) {
@@ -100,7 +120,7 @@ async function prepared(
       const shape = { layers, heads, vocabularySize, slots, contextLength, batchTokens };
       const options: OnnxEngineOptions = {
         ...shape,
-        modelPath: join(folder, MODEL_FILE),
+        modelPath,
         headSize,
         threads: threads ?? computingThreads(bytes),
         memory: memoryCheck ? { ...shape, hiddenSize, matrixBytes: matrixBytes(config, parts) } : null,

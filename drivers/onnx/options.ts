@@ -21,6 +21,12 @@ export const onnxOptions = z
       .union(BLOCKS.map((size) => z.literal(size)))
       .optional()
       .describe(`Values that share a scale, of q8 and int4; by default ${DEFAULT_BLOCK}.`),
+    prepack: z
+      .boolean()
+      .default(true)
+      .describe(
+        "Keep a copy of a large model's weights in the cache, arranged as this processor computes with them: it is mapped into memory at once, where weights are arranged anew at each load otherwise. Takes twice to four times the model's size on disk. Exports are left as they are.",
+      ),
     ...localOptions,
   })
   .refine(({ type, block }) => block === undefined || type === "q8" || type === "int4", {

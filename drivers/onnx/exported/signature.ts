@@ -1,7 +1,7 @@
 import type { CheckpointConfig } from "../../local/checkpoint/config.ts";
 import { fault } from "../../local/checkpoint/files.ts";
 import { ELEMENT_TYPES } from "../graph/proto.ts";
-import type { GraphValue, Outline } from "./outline.ts";
+import type { GraphValue, Outline } from "../reader/outline.ts";
 
 /** Numbers that a graph keeps its caches or gives its logits in. */
 export type FloatType = "f32" | "f16";

@@ -2,8 +2,8 @@ import { join } from "node:path";
 import type { CheckpointConfig } from "../../local/checkpoint/config.ts";
 import { type HashOptions, hashFiles } from "../../local/checkpoint/content-hash.ts";
 import { fault, type OpenFile, openInside } from "../../local/checkpoint/files.ts";
+import { type Outline, readOutline } from "../reader/outline.ts";
 import { type ExportPlace, laterName, openExternal } from "./files.ts";
-import { type Outline, readOutline } from "./outline.ts";
 import { readSignature, type Signature } from "./signature.ts";
 
 /** A graph of an export. */

@@ -19,6 +19,7 @@ export interface OrtFunctions {
   readonly CreateEnv: KoffiFunc<(severity: number, id: string, out: Out) => Status>;
   readonly CreateSession: KoffiFunc<(env: Pointer, path: string, options: Pointer, out: Out) => Status>;
   readonly CreateSessionOptions: KoffiFunc<(out: Out) => Status>;
+  readonly SetOptimizedModelFilePath: KoffiFunc<(options: Pointer, path: string) => Status>;
   readonly SetSessionGraphOptimizationLevel: KoffiFunc<(options: Pointer, level: number) => Status>;
   readonly SetIntraOpNumThreads: KoffiFunc<(options: Pointer, threads: number) => Status>;
   readonly DisableMemPattern: KoffiFunc<(options: Pointer) => Status>;
@@ -76,6 +77,7 @@ const FUNCTIONS: Readonly<
   CreateEnv: [3, "void *", "int severity, const char *id, _Out_ void **out"],
   CreateSession: [7, "void *", `void *env, ${PATH}path, void *options, _Out_ void **out`],
   CreateSessionOptions: [10, "void *", "_Out_ void **out"],
+  SetOptimizedModelFilePath: [11, "void *", `void *options, ${PATH}path`],
   DisableMemPattern: [17, "void *", "void *options"],
   DisableCpuMemArena: [19, "void *", "void *options"],
   SetSessionGraphOptimizationLevel: [23, "void *", "void *options, int level"],
@@ -193,6 +195,7 @@ function bindFunctions(table: Pointer): OrtFunctions {
     CreateEnv: bind("CreateEnv"),
     CreateSession: bind("CreateSession"),
     CreateSessionOptions: bind("CreateSessionOptions"),
+    SetOptimizedModelFilePath: bind("SetOptimizedModelFilePath"),
     SetSessionGraphOptimizationLevel: bind("SetSessionGraphOptimizationLevel"),
     SetIntraOpNumThreads: bind("SetIntraOpNumThreads"),
     DisableMemPattern: bind("DisableMemPattern"),

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { callAsync, StepCalls } from "../../local/native-call.ts";
 import { ELEMENT_TYPES } from "../graph/proto.ts";
 import { type OrtApi, OrtError, openOrt, type Pointer } from "./api.ts";
@@ -55,9 +56,7 @@ export class OrtSession {
     const { functions } = api;
     const native = sessionOptions(api, options);
     try {
-      const out: [Pointer] = [null];
-      api.check(await callAsync(functions.CreateSession, api.env, options.model, native, out));
-      return new OrtSession(api, out[0]);
+      return new OrtSession(api, await createSession(api, options.model, native));
     } finally {
       functions.ReleaseSessionOptions(native);
     }
@@ -131,6 +130,53 @@ export class OrtSession {
     this.#api.functions.ReleaseRunOptions(this.#runOptions);
     this.#api.functions.ReleaseSession(this.#session);
   }
+}
+
+/** Constants of more bytes than this go into the file beside the graph. */
+const LARGE_BYTES = 1024;
+
+/** A graph to be saved as ONNX Runtime computes it; the copy consists of two files in a folder. */
+export interface PrepackedCopy {
+  /** Path of the graph. */
+  readonly model: string;
+  readonly folder: string;
+  /** Base name of the copy's graph. */
+  readonly graph: string;
+  /** Base name of the copy's numbers. */
+  readonly numbers: string;
+}
+
+/**
+ * Saves a graph with its matrices arranged as this processor's kernels want them, so that loading it is mapping it.
+ * Throws Error with ONNX Runtime's reason.
+ */
+export async function savePrepacked(
+  library: OnnxLibrary,
+  { model, folder, graph, numbers }: PrepackedCopy,
+): Promise<void> {
+  const api = openOrt(library);
+  const { functions } = api;
+  const native = sessionOptions(api, { model, threads: 1 });
+  try {
+    api.check(functions.SetOptimizedModelFilePath(native, join(folder, graph)));
+    const entries = {
+      "session.optimized_model_external_initializers_file_name": numbers,
+      "session.optimized_model_external_initializers_min_size_in_bytes": String(LARGE_BYTES),
+      "session.save_external_prepacked_constant_initializers": "1",
+    };
+    for (const [key, value] of Object.entries(entries)) {
+      api.check(functions.AddSessionConfigEntry(native, key, value));
+    }
+    functions.ReleaseSession(await createSession(api, model, native));
+  } finally {
+    functions.ReleaseSessionOptions(native);
+  }
+}
+
+async function createSession(api: OrtApi, model: string, options: Pointer): Promise<Pointer> {
+  const out: [Pointer] = [null];
+  api.check(await callAsync(api.functions.CreateSession, api.env, model, options, out));
+  return out[0];
 }
 
 export interface Tensor {

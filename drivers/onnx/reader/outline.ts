@@ -23,6 +23,8 @@ export interface Outline {
   readonly outputs: readonly GraphValue[];
   readonly operators: ReadonlySet<string>;
   readonly external: readonly ExternalData[];
+  /** Where arranged matrices begin in the files beside the graph, as ONNX Runtime saved them. */
+  readonly prepacked: readonly number[];
 }
 
 /** Graphs inside of nodes of graphs; a merged decoder has one level. */
@@ -33,12 +35,13 @@ interface Found {
   readonly outputs: GraphValue[];
   readonly operators: Set<string>;
   readonly external: ExternalData[];
+  readonly prepacked: number[];
 }
 
 /** Reads an ONNX file's outline; field numbers are those of onnx.proto3. Throws OperatorError that names the file. */
 export async function readOutline(file: OpenFile): Promise<Outline> {
   const source = new MessageFile(file);
-  const found: Found = { inputs: [], outputs: [], operators: new Set(), external: [] };
+  const found: Found = { inputs: [], outputs: [], operators: new Set(), external: [], prepacked: [] };
   let graphs = 0;
   for await (const { number, content } of source.fields(source.whole)) {
     if (number === 7) {
@@ -101,6 +104,16 @@ async function readTensor(source: MessageFile, range: Range, found: Found): Prom
     entries.set(key, value);
   }
   if (entries.size === 0) return;
+  for (const [key, value] of entries) {
+    // `prepacked_0: KERNEL+HASH|OFFSET;LENGTH;CHECKSUM|…`
+    if (!key.startsWith("prepacked_")) continue;
+    found.prepacked.push(
+      ...value
+        .split("|")
+        .slice(1)
+        .map((blob) => Number(blob.split(";")[0])),
+    );
+  }
   const length = entries.get("length");
   found.external.push({
     location: entries.get("location") ?? "",
