@@ -5,7 +5,7 @@ import { OperatorError } from "../errors.ts";
 import { checkConfig } from "./config-check.ts";
 import { type ServeFlags, serveConfig } from "./config-source.ts";
 import { type ConvertFlags, convert, FORMAT_TYPES, FORMATS } from "./convert.ts";
-import type { PerplexityFlags } from "./eval.ts";
+import { addEvalCommands } from "./eval-commands.ts";
 import { packageVersion } from "./package.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -39,8 +39,6 @@ export async function run(argv: readonly string[], parts: ProgramParts): Promise
     return error.exitStatus;
   }
 }
-
-const collect = (value: string, earlier: readonly string[]): string[] => [...earlier, value];
 
 const typesByFormat = FORMATS.map((format) => `${format}: ${FORMAT_TYPES[format].join(", ")}`).join("; ");
 
@@ -86,26 +84,7 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
     .requiredOption("--output <path>", "file to write, or folder for ONNX")
     .action((source: string, flags: ConvertFlags) => convert(source, flags, terminal));
 
-  root
-    .command("eval")
-    .description("Measure models.")
-    .command("perplexity")
-    .description("How well models predict a text: exp of the mean negative log-probability of a token.")
-    .requiredOption("--model <name>", "model of the config; several are compared with the first", collect, [])
-    .requiredOption(
-      "--text <file>",
-      "plain text, or .jsonl with `text`, or with `instruction` and `response`",
-    )
-    .option("--config <file>", "config file (default: the embedded model; DOLLY_CONFIG)")
-    .option("--cache-dir <folder>", "folder for converted models (DOLLY_CACHE)")
-    .action(async (flags: PerplexityFlags & ServeFlags) => {
-      const { env, cwd } = terminal;
-      const { config, cacheDir } = flags;
-      const files = { ...(config ? { config } : {}), ...(cacheDir ? { cacheDir } : {}) };
-      const loaded = serveConfig(undefined, files, { env, cwd, drivers, templates });
-      const { evalPerplexity } = await import("./eval.ts");
-      await evalPerplexity(loaded, flags, { terminal, drivers });
-    });
+  addEvalCommands(root, { terminal, drivers, templates });
 
   root
     .command("config")

@@ -1,9 +1,7 @@
 import { resolve } from "node:path";
-import { defaultCacheFolder } from "../config/cache-folder.ts";
 import type { Driver } from "../core/driver.ts";
-import { createGateway } from "../gateway.ts";
-import { createLog } from "../telemetry/log.ts";
 import type { LoadedConfig } from "./config-source.ts";
+import { withGateway } from "./eval-gateway.ts";
 import { measurePerplexity, type Perplexity, readScoredTexts } from "./perplexity.ts";
 import { showProgress } from "./progress.ts";
 import { after, type Terminal } from "./terminal.ts";
@@ -18,44 +16,31 @@ export interface PerplexityFlags {
  * to this machine only; prints a line a model, with the ratio to the first one.
  */
 export async function evalPerplexity(
-  { config, folder }: LoadedConfig,
+  loaded: LoadedConfig,
   { model: names, text }: PerplexityFlags,
-  { terminal, drivers }: { terminal: Terminal; drivers: readonly Driver[] },
+  parts: { terminal: Terminal; drivers: readonly Driver[] },
 ): Promise<void> {
-  const { env, platform, home, note, columns, cwd } = terminal;
+  const { note, columns, cwd } = parts.terminal;
   const texts = await readScoredTexts(resolve(cwd, text));
-  const monotonic = () => performance.now();
-  const display = (task: string) => showProgress(task, { note, columns, monotonic, after });
-  const gateway = await createGateway({
-    config: { ...config, host: "127.0.0.1", port: 0 },
-    drivers,
-    folder,
-    cacheDir: config.cache_dir ? resolve(folder, config.cache_dir) : defaultCacheFolder(platform, env, home),
-    log: createLog("warn"),
-    showLoad: ({ name }) => display(`loading ${name}`),
-    after,
-  });
-  try {
-    const base = await gateway.listen();
-    const measured: Perplexity[] = [];
+  const measured = await withGateway(loaded, parts, async (base) => {
+    const found: Perplexity[] = [];
     for (const name of names) {
       const task = `scoring with ${name}`;
-      const progress = display(task);
+      const progress = showProgress(task, { note, columns, monotonic: () => performance.now(), after });
       let done = 0;
       try {
         const one = await measurePerplexity({ base }, name, texts, () => {
           done += 1;
           progress.update({ task, fraction: done / texts.length });
         });
-        measured.push(one);
+        found.push(one);
       } finally {
         progress.end();
       }
     }
-    terminal.print(table(measured));
-  } finally {
-    await gateway.close();
-  }
+    return found;
+  });
+  parts.terminal.print(table(measured));
 }
 
 function table(measured: readonly Perplexity[]): string {

@@ -1,0 +1,37 @@
+import { resolve } from "node:path";
+import { defaultCacheFolder } from "../config/cache-folder.ts";
+import type { Driver } from "../core/driver.ts";
+import { createGateway } from "../gateway.ts";
+import { createLog } from "../telemetry/log.ts";
+import type { LoadedConfig } from "./config-source.ts";
+import { showProgress } from "./progress.ts";
+import { after, type Terminal } from "./terminal.ts";
+
+/** Folder of converted models, and of what measurements keep. */
+export function cacheFolder({ config, folder }: LoadedConfig, { platform, env, home }: Terminal): string {
+  return config.cache_dir ? resolve(folder, config.cache_dir) : defaultCacheFolder(platform, env, home);
+}
+
+/** Measures something through the API of a gateway that is started for it and listens to this machine only. */
+export async function withGateway<Result>(
+  loaded: LoadedConfig,
+  { terminal, drivers }: { terminal: Terminal; drivers: readonly Driver[] },
+  measure: (base: string) => Promise<Result>,
+): Promise<Result> {
+  const { note, columns } = terminal;
+  const gateway = await createGateway({
+    config: { ...loaded.config, host: "127.0.0.1", port: 0 },
+    drivers,
+    folder: loaded.folder,
+    cacheDir: cacheFolder(loaded, terminal),
+    log: createLog("warn"),
+    showLoad: ({ name }) =>
+      showProgress(`loading ${name}`, { note, columns, monotonic: () => performance.now(), after }),
+    after,
+  });
+  try {
+    return await measure(await gateway.listen());
+  } finally {
+    await gateway.close();
+  }
+}
