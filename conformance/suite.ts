@@ -1,0 +1,35 @@
+/** Where a suite runs, and against what. */
+export interface Surroundings {
+  /** Of the gateway, such as `http://127.0.0.1:41234`. */
+  readonly base: string;
+  /** A folder of the suite's own, kept between runs, for what it installs. */
+  readonly work: string;
+  /** This folder. */
+  readonly folder: string;
+  note(text: string): void;
+}
+
+export interface Case {
+  readonly name: string;
+  readonly outcome: "passed" | "failed" | "skipped";
+  /** Why it failed or was skipped; one line. */
+  readonly detail: string;
+}
+
+/** Cases of a suite that are not ours to pass, by patterns of their names and of what they failed with. */
+export interface Excuse {
+  readonly cases?: RegExp;
+  readonly detail?: RegExp;
+  readonly reason: string;
+}
+
+/** Somebody else's client or tests. */
+export interface Suite {
+  readonly name: string;
+  /** What it is, with its release. */
+  readonly about: string;
+  /** Programs that have to be on the PATH. */
+  readonly needs: readonly string[];
+  readonly excuses: readonly Excuse[];
+  run(surroundings: Surroundings): Promise<Case[]>;
+}
