@@ -49,7 +49,30 @@ export type Constraint = { readonly param: string } & (
   | { readonly type: "choice"; readonly choices: readonly string[] }
   /** GBNF or EBNF, from the rule `root` on. */
   | { readonly type: "grammar"; readonly grammar: string }
+  | {
+      /** Calls of functions, each on a line: `callHead`, the arguments as JSON, `}`. */
+      readonly type: "calls";
+      readonly functions: readonly CallableFunction[];
+      /** Most calls of an answer. */
+      readonly most: number;
+      /** What the answer may be instead: nothing else, any text that begins with no `{`, or what another constraint allows. */
+      readonly otherwise: "nothing" | "text" | Constraint;
+    }
 );
+
+/** A function that an answer may call. */
+export interface CallableFunction {
+  readonly name: string;
+  /** JSON Schema of its arguments. */
+  readonly schema: unknown;
+  /** Members come in the order in which the schema names them. */
+  readonly ordered: boolean;
+  /** The request field that holds the schema, for messages. */
+  readonly param: string;
+}
+
+/** How the call of a function begins, before its arguments. */
+export const callHead = (name: string): string => `{"name": ${JSON.stringify(name)}, "arguments": `;
 
 /** When a request is served, and what of its prompt others may share. */
 export interface Scheduling {

@@ -1,5 +1,5 @@
 import { stripped } from "../core/strip.ts";
-import { chatGeneration, chatSchema, checkChat } from "./chat-request.ts";
+import { chatGeneration, chatSchema, chatToolUse, checkChat } from "./chat-request.ts";
 import { type ChatResponseOptions, chatChunks, chatCompletion } from "./chat-response.ts";
 import { definePost } from "./define-endpoint.ts";
 import { chatRules } from "./parameter-rules.ts";
@@ -15,6 +15,7 @@ export const chatCompletions = definePost({
   async handle(request, context) {
     const { body, signal, tenant } = request;
     checkChat(body);
+    const tools = chatToolUse(body);
     const { route } = context.services.resolve(body.model);
     const served = new ServedGeneration(route, context, request);
     const raw = served.generate((model) => chatGeneration(body, { route, tenant, model }), signal);
@@ -23,7 +24,10 @@ export const chatCompletions = definePost({
       choices: body.n ?? 1,
       logprobs: body.logprobs ?? false,
       includeUsage: body.stream_options?.include_usage ?? false,
+      tools,
+      oldCalls: (body.functions ?? []).length > 0,
       head: served.head("chatcmpl-"),
+      callId: () => context.newId("call_"),
     };
     return body.stream
       ? { kind: "events", events: chatChunks(events, options) }

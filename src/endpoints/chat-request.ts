@@ -5,7 +5,7 @@ import type { ChatMessage } from "../core/template.ts";
 import { GatewayError } from "../errors.ts";
 import type { Route } from "../routing/route.ts";
 import { withoutOldestTurn } from "../templates/conversation.ts";
-import { chatMessages, documentsSchema, messagesSchema, referenceDocuments } from "./chat-messages.ts";
+import { documentsSchema, messagesSchema, referenceDocuments, toolMessages } from "./chat-messages.ts";
 import {
   checkStreamOptions,
   commonParameters,
@@ -17,6 +17,17 @@ import {
 import { answerLimit, dropOldestTurns, type RenderedMessages, stopTokens } from "./prompt-tokens.ts";
 import { type SchedulingParts, schedulingOf } from "./scheduling.ts";
 import { constrained, responseFormat, structuredOutputs } from "./structured-output.ts";
+import { withoutCalls } from "./tools/history.ts";
+import { toolInstruction } from "./tools/instruction.ts";
+import {
+  functionCallSchema,
+  functionsSchema,
+  parallelSchema,
+  type ToolChoice,
+  toolChoiceSchema,
+  toolsSchema,
+} from "./tools/parameters.ts";
+import { type Choice, type ToolUse, toolUse } from "./tools/tool-use.ts";
 
 /** Body of `POST /v1/chat/completions`. */
 export const chatSchema = z.object({
@@ -31,9 +42,45 @@ export const chatSchema = z.object({
   ),
   response_format: responseFormat,
   structured_outputs: structuredOutputs,
+  tools: toolsSchema,
+  tool_choice: toolChoiceSchema,
+  parallel_tool_calls: parallelSchema,
+  functions: functionsSchema,
+  function_call: functionCallSchema,
 });
 
 export type ChatBody = output<typeof chatSchema>;
+
+/** What the answer may do with the functions of a request. Throws GatewayError. */
+export function chatToolUse(body: ChatBody): ToolUse | undefined {
+  const { tools = [], tool_choice, functions = [], function_call, parallel_tool_calls } = body;
+  if (tools.length > 0 && functions.length > 0) {
+    const message = "'functions' is the older form of 'tools'; send one of them.";
+    throw new GatewayError("invalid_value", message, { param: "functions" });
+  }
+  if (functions.length > 0 || function_call !== undefined) {
+    const offered = functions.map((one, index) => ({ ...one, param: `functions[${index}]` }));
+    return toolUse(offered, oldChoice(function_call), { parallel: false, param: "function_call" });
+  }
+  const offered = tools.map((tool, index) => ({ ...tool.function, param: `tools[${index}].function` }));
+  return toolUse(offered, choiceOf(tool_choice), {
+    parallel: parallel_tool_calls ?? false,
+    param: "tool_choice",
+  });
+}
+
+function choiceOf(choice: ToolChoice): Choice | undefined {
+  if (choice === undefined) return undefined;
+  if (typeof choice === "string") return { mode: choice };
+  if ("function" in choice) return { mode: "named", name: choice.function.name };
+  const { mode, tools } = choice.allowed_tools;
+  return { mode, among: tools.map((tool) => tool.function.name) };
+}
+
+function oldChoice(choice: ChatBody["function_call"]): Choice | undefined {
+  if (choice === undefined) return undefined;
+  return typeof choice === "string" ? { mode: choice } : { mode: "named", name: choice.name };
+}
 
 /** Throws GatewayError where parameters contradict each other. */
 export function checkChat(body: ChatBody): void {
@@ -60,7 +107,8 @@ export function chatGeneration(
   { route, tenant, model }: Omit<SchedulingParts, "prompt">,
 ): GenerationRequest {
   const wanted = body.max_completion_tokens ?? body.max_tokens ?? route.defaults.maxTokens;
-  const { prompt, tokens } = rendered(body, route, model, wanted);
+  const use = chatToolUse(body);
+  const { prompt, tokens } = rendered(body, use, { route, model, wanted });
   return {
     prompt: tokens,
     choices: body.n ?? 1,
@@ -68,20 +116,27 @@ export function chatGeneration(
     sampling: samplingOf(body, route.defaults, model),
     stopTokens: stopTokens(model, prompt.end),
     stopStrings: stopStrings(body),
-    ...constrained(body),
+    ...constrained(body, use),
     logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
     ...schedulingOf(body.priority, { route, tenant, model, prompt: tokens }),
     promptLogprobs: null,
   };
 }
 
-function rendered(body: ChatBody, route: Route, model: Model, wanted: number | null): RenderedMessages {
-  const options = { multiTurn: route.multiTurn, documents: referenceDocuments(body.documents) };
+function rendered(
+  body: ChatBody,
+  use: ToolUse | undefined,
+  { route, model, wanted }: { route: Route; model: Model; wanted: number | null },
+): RenderedMessages {
+  const conversation = withoutCalls(toolMessages(body.messages));
+  const documents = [...referenceDocuments(body.documents), ...conversation.results];
+  const options = { multiTurn: route.multiTurn, documents };
   const render = (messages: readonly ChatMessage[]): RenderedMessages => {
     const prompt = route.template.render(messages, options);
     return { prompt, tokens: model.tokenize(prompt) };
   };
-  const messages = chatMessages(body.messages);
+  const told: ChatMessage[] = use === undefined ? [] : [{ role: "system", content: toolInstruction(use) }];
+  const messages = [...conversation.messages, ...told];
   try {
     if (!route.truncateHistory) return render(messages);
     // The answer gets the room it asked for, as long as that is no more than half of the context.

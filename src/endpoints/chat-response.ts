@@ -1,22 +1,26 @@
-import type {
-  ChatCompletion,
-  ChatCompletionChunk,
-  ChatCompletionTokenLogprob,
-} from "openai/resources/chat/completions";
-import type { GeneratedToken, GenerationEvent } from "../core/generation.ts";
+import type { ChatCompletion, ChatCompletionChunk } from "openai/resources/chat/completions";
+import type { GenerationEvent } from "../core/generation.ts";
+import { chatLogprobs } from "./chat-logprobs.ts";
 import type { ResponseHead } from "./response-head.ts";
-import { finite, tokenText } from "./token-text.ts";
+import { CallReader, type Reading } from "./tools/call-reader.ts";
+import type { ToolUse } from "./tools/tool-use.ts";
 import { UsageCounter } from "./usage.ts";
 
 type Events = AsyncGenerator<GenerationEvent, void, undefined>;
-type Logprobs = NonNullable<ChatCompletion.Choice["logprobs"]>;
+type Delta = ChatCompletionChunk.Choice.Delta;
 
 export interface ChatResponseOptions {
   readonly choices: number;
   readonly logprobs: boolean;
   readonly includeUsage: boolean;
+  /** What the answer may do with functions; undefined: it has none. */
+  readonly tools: ToolUse | undefined;
+  /** A call is told as `function_call`, as before there were tools. */
+  readonly oldCalls: boolean;
   /** Known once the first event is there. */
   head(): ResponseHead;
+  /** A fresh id of a call. */
+  callId(): string;
 }
 
 /** The whole answer at once. */
@@ -31,17 +35,12 @@ export async function chatCompletion(events: Events, options: ChatResponseOption
       finish_reason: "stop",
     }),
   );
-  for await (const event of events) {
-    usage.add(event);
-    if (event.type === "start") continue;
-    const choice = choices[event.index];
-    if (choice === undefined) throw new RangeError(`the model answered choice ${event.index}`);
-    if (event.type === "finish") {
-      choice.finish_reason = event.reason;
-    } else {
-      choice.message.content += event.text;
-      choice.logprobs?.content?.push(...tokenLogprobs(event.tokens));
-    }
+  for await (const { index, delta, finish, logprobs } of chatDeltas(events, usage, options)) {
+    const choice = choices[index];
+    if (choice === undefined) throw new RangeError(`the model answered choice ${index}`);
+    addDelta(choice.message, delta);
+    choice.logprobs?.content?.push(...(logprobs?.content ?? []));
+    if (finish !== null) choice.finish_reason = finish;
   }
   return { ...options.head(), object: "chat.completion", choices, usage: usage.usage() };
 }
@@ -52,50 +51,131 @@ export async function* chatChunks(
   options: ChatResponseOptions,
 ): AsyncGenerator<ChatCompletionChunk, void, undefined> {
   const usage = new UsageCounter();
+  const chunk = (
+    choices: ChatCompletionChunk.Choice[],
+    counted: Pick<ChatCompletionChunk, "usage">,
+  ): ChatCompletionChunk => ({ ...options.head(), object: "chat.completion.chunk", choices, ...counted });
+  for await (const { index, delta, finish, logprobs } of chatDeltas(events, usage, options)) {
+    const choice = { index, delta, logprobs, finish_reason: finish };
+    yield chunk([choice], options.includeUsage ? { usage: null } : {});
+  }
+  if (options.includeUsage) yield chunk([], { usage: usage.usage() });
+}
+
+/** A piece of one choice, in the form of the chunk that tells it. */
+interface ChatDelta {
+  readonly index: number;
+  readonly delta: Delta;
+  readonly finish: ChatCompletion.Choice["finish_reason"] | null;
+  readonly logprobs: ChatCompletion.Choice["logprobs"];
+}
+
+async function* chatDeltas(
+  events: Events,
+  usage: UsageCounter,
+  options: ChatResponseOptions,
+): AsyncGenerator<ChatDelta, void, undefined> {
+  const { tools, logprobs: scored, oldCalls } = options;
+  const choices = Array.from({ length: options.choices }, () => new ChoiceDeltas(options));
   for await (const event of events) {
     usage.add(event);
-    for (const choice of chunkChoices(event, options)) {
-      yield chunk(options, [choice], options.includeUsage ? { usage: null } : {});
+    if (event.type === "start") {
+      for (const [index, choice] of choices.entries()) {
+        // An answer that must be a call has no content.
+        const content = tools?.required === true ? null : "";
+        yield { index, delta: { role: "assistant", content }, finish: null, logprobs: null };
+        for (const delta of choice.start()) yield { index, delta, finish: null, logprobs: null };
+      }
+      continue;
     }
+    const { index } = event;
+    const choice = choices[index];
+    if (choice === undefined) throw new RangeError(`the model answered choice ${index}`);
+    if (event.type === "finish") {
+      for (const delta of choice.finish()) yield { index, delta, finish: null, logprobs: null };
+      const called = event.reason === "stop" && choice.calls > 0;
+      const finish = called ? (oldCalls ? "function_call" : "tool_calls") : event.reason;
+      yield { index, delta: {}, finish, logprobs: null };
+      continue;
+    }
+    const content = scored ? chatLogprobs(event.tokens) : [];
+    let logprobs = scored && content.length > 0 ? { content, refusal: null } : null;
+    for (const delta of choice.push(event.text)) {
+      yield {
+        index,
+        delta,
+        finish: null,
+        logprobs: logprobs ?? (scored ? { content: [], refusal: null } : null),
+      };
+      logprobs = null;
+    }
+    // Tokens whose text is held back, or has none.
+    if (logprobs !== null) yield { index, delta: tools ? {} : { content: "" }, finish: null, logprobs };
   }
-  if (options.includeUsage) yield chunk(options, [], { usage: usage.usage() });
 }
 
-const chunk = (
-  { head }: ChatResponseOptions,
-  choices: ChatCompletionChunk.Choice[],
-  usage: Pick<ChatCompletionChunk, "usage">,
-): ChatCompletionChunk => ({ ...head(), object: "chat.completion.chunk", choices, ...usage });
+/** Tells one choice's text as deltas. */
+class ChoiceDeltas {
+  readonly #reader: CallReader | undefined;
+  readonly #options: ChatResponseOptions;
 
-function chunkChoices(event: GenerationEvent, options: ChatResponseOptions): ChatCompletionChunk.Choice[] {
-  const choice = (
-    index: number,
-    delta: ChatCompletionChunk.Choice.Delta,
-    logprobs: Logprobs | null = null,
-  ): ChatCompletionChunk.Choice => ({ index, delta, logprobs, finish_reason: null });
-  if (event.type === "start") {
-    return Array.from({ length: options.choices }, (_, index) =>
-      choice(index, { role: "assistant", content: "" }),
-    );
+  constructor(options: ChatResponseOptions) {
+    this.#options = options;
+    this.#reader = options.tools && new CallReader(options.tools);
   }
-  if (event.type === "finish") return [{ ...choice(event.index, {}), finish_reason: event.reason }];
-  const content = options.logprobs ? tokenLogprobs(event.tokens) : [];
-  if (event.text === "" && content.length === 0) return [];
-  const logprobs = options.logprobs ? { content, refusal: null } : null;
-  return [choice(event.index, { content: event.text }, logprobs)];
+
+  get calls(): number {
+    return this.#reader?.calls ?? 0;
+  }
+
+  start(): Delta[] {
+    return this.#reader?.start().map((reading) => this.#delta(reading)) ?? [];
+  }
+
+  push(text: string): Delta[] {
+    if (this.#reader === undefined) return text === "" ? [] : [{ content: text }];
+    return this.#reader.push(text).map((reading) => this.#delta(reading));
+  }
+
+  finish(): Delta[] {
+    return this.#reader?.finish().map((reading) => this.#delta(reading)) ?? [];
+  }
+
+  #delta(reading: Reading): Delta {
+    if (reading.type === "text") return { content: reading.text };
+    const { call: index } = reading;
+    if (reading.type === "arguments") {
+      const part = { arguments: reading.text };
+      return this.#options.oldCalls ? { function_call: part } : { tool_calls: [{ index, function: part }] };
+    }
+    const begun = { name: reading.name, arguments: "" };
+    if (this.#options.oldCalls) return { function_call: begun };
+    return { tool_calls: [{ index, id: this.#options.callId(), type: "function", function: begun }] };
+  }
 }
 
-/** Control tokens are left out: the bytes of the others, joined, are the content. */
-const tokenLogprobs = (tokens: readonly GeneratedToken[]): ChatCompletionTokenLogprob[] =>
-  tokens
-    .filter(({ control }) => !control)
-    .map((token) => ({
-      token: tokenText(token),
-      logprob: finite(token.logprob ?? 0),
-      bytes: [...token.bytes],
-      top_logprobs: (token.top ?? []).map((alternative) => ({
-        token: tokenText(alternative),
-        logprob: finite(alternative.logprob),
-        bytes: [...alternative.bytes],
-      })),
-    }));
+/** Adds what a delta tells to the message. */
+function addDelta(
+  message: ChatCompletion.Choice["message"],
+  { content, tool_calls, function_call }: Delta,
+): void {
+  if (content) message.content = (message.content ?? "") + content;
+  for (const { index, id, function: part } of tool_calls ?? []) {
+    message.content = message.content === "" ? null : message.content;
+    message.tool_calls ??= [];
+    if (id !== undefined) {
+      message.tool_calls[index] = {
+        id,
+        type: "function",
+        function: { name: part?.name ?? "", arguments: "" },
+      };
+    }
+    const call = message.tool_calls[index];
+    if (call?.type === "function") call.function.arguments += part?.arguments ?? "";
+  }
+  if (function_call === undefined) return;
+  message.content = message.content === "" ? null : message.content;
+  const { name = "", arguments: more = "" } = function_call;
+  message.function_call ??= { name, arguments: "" };
+  message.function_call.arguments += more;
+}

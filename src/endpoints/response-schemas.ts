@@ -29,19 +29,30 @@ const head = (kind: string) => ({
 
 const tokenLogprob = { token: string, logprob: { type: "number" }, bytes: list(integer) };
 
+const calledFunction = object({ name: string, arguments: string });
+
 export const chatCompletionResponse = object({
   ...head("chat.completion"),
   choices: list(
     object({
       index: integer,
-      message: object({ role: { const: "assistant" }, content: string, refusal: { type: "null" } }),
+      message: object(
+        {
+          role: { const: "assistant" },
+          content: nullable(string),
+          refusal: { type: "null" },
+          tool_calls: list(object({ id: string, type: { const: "function" }, function: calledFunction })),
+          function_call: calledFunction,
+        },
+        ["tool_calls", "function_call"],
+      ),
       logprobs: nullable(
         object({
           content: list(object({ ...tokenLogprob, top_logprobs: list(object(tokenLogprob)) })),
           refusal: { type: "null" },
         }),
       ),
-      finish_reason: finishReason,
+      finish_reason: { enum: ["stop", "length", "tool_calls", "function_call"] },
     }),
   ),
   usage,

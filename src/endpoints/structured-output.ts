@@ -2,6 +2,7 @@ import { type output, z } from "zod";
 import type { Constraint } from "../core/generation.ts";
 import { GatewayError } from "../errors.ts";
 import { optional, text } from "./common-parameters.ts";
+import { callConstraint, type ToolUse } from "./tools/tool-use.ts";
 
 const jsonSchema = z.union([z.record(z.string(), z.unknown()), z.boolean()]);
 
@@ -60,13 +61,14 @@ export interface StructuredParameters {
 const OBJECT = { type: "object" } as const;
 
 /**
- * The constraint that a request asks for, as a part of its generation. Throws GatewayError where it asks for two, or for
- * a stop string, which would end an answer before it is complete.
+ * The constraint that a request asks for, as a part of its generation; `use`: the functions that its answer may call. Throws
+ * GatewayError where it asks for two, or for a stop string, which would end an answer before it is complete.
  */
-export function constrained(body: StructuredParameters): { constraint?: Constraint } {
+export function constrained(body: StructuredParameters, use?: ToolUse): { constraint?: Constraint } {
   const format = formatConstraint(body.response_format);
   const structured = structuredConstraint(body.structured_outputs);
-  const constraint = format ?? structured;
+  const asked = format ?? structured;
+  const constraint = use === undefined ? asked : callConstraint(use, asked);
   if (constraint === undefined) return {};
   if (format !== undefined && structured !== undefined) {
     throw invalid(
@@ -74,10 +76,11 @@ export function constrained(body: StructuredParameters): { constraint?: Constrai
       "'structured_outputs' and 'response_format' both say what the answer must be; send one of them.",
     );
   }
-  if (body.stop !== undefined && body.stop.length > 0) {
+  const free = constraint.type === "calls" && constraint.otherwise === "text";
+  if (!free && body.stop !== undefined && body.stop.length > 0) {
     throw invalid(
       "stop",
-      `'stop' cannot be combined with '${constraint.param.split(".")[0]}': it would end an answer before it is complete.`,
+      `'stop' cannot be combined with '${constraint.param.split(/[.[]/)[0]}': it would end an answer before it is complete.`,
     );
   }
   return { constraint };

@@ -33,6 +33,11 @@ export function conversation(messages: readonly ChatMessage[]): Conversation {
     earlier.push({ user: asked.join("\n\n"), assistant: content });
     asked = [];
   }
+  const instruction = system.join("\n\n");
+  // A system message alone is an instruction.
+  if (asked.length === 0 && earlier.length === 0 && instruction !== "") {
+    return { system: "", earlier, last: instruction };
+  }
   if (asked.length === 0) {
     throw new RangeError(
       earlier.length === 0
@@ -40,7 +45,7 @@ export function conversation(messages: readonly ChatMessage[]): Conversation {
         : "the last message must be the user's: continuing an assistant message is not supported",
     );
   }
-  return { system: system.join("\n\n"), earlier, last: asked.join("\n\n") };
+  return { system: instruction, earlier, last: asked.join("\n\n") };
 }
 
 /**

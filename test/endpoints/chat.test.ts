@@ -182,6 +182,8 @@ test("where the config allows it, the oldest turns make room", async () => {
   expect(text).toMatch(/NEWER[\s\S]*two[\s\S]*LAST/);
 });
 
+const tool = (name: string, parameters?: object) => ({ type: "function", function: { name, parameters } });
+
 const invalid: readonly (readonly [body: object, code: string, param: string | null])[] = [
   [{ messages: undefined }, "missing_required_parameter", "messages"],
   [{ messages: [] }, "invalid_value", "messages"],
@@ -201,7 +203,13 @@ const invalid: readonly (readonly [body: object, code: string, param: string | n
     "invalid_value",
     "messages[1].role",
   ],
-  [{ messages: [{ role: "tool", content: "a" }] }, "unsupported_parameter", "messages[0].role"],
+  [{ messages: [{ role: "tool", content: "a" }] }, "invalid_value", "messages[0].tool_call_id"],
+  [{ messages: [{ role: "function", content: "a" }] }, "invalid_value", "messages[0].name"],
+  [
+    { messages: [{ role: "user", content: "a", function_call: { name: "f", arguments: "" } }] },
+    "invalid_value",
+    "messages[0].function_call",
+  ],
   [{ messages: [{ content: "a" }] }, "missing_required_parameter", "messages[0].role"],
   [{ messages: [{ role: "user" }] }, "invalid_value", "messages[0].content"],
   [{ messages: [{ role: "user", content: null }] }, "invalid_value", "messages[0].content"],
@@ -228,9 +236,9 @@ const invalid: readonly (readonly [body: object, code: string, param: string | n
     "messages[0].content[1].type",
   ],
   [
-    { messages: [{ role: "assistant", content: null, tool_calls: [{}] }] },
-    "unsupported_parameter",
-    "messages[0].tool_calls",
+    { messages: [{ role: "assistant", content: null, tool_calls: [{ type: "function" }] }] },
+    "missing_required_parameter",
+    "messages[0].tool_calls[0].id",
   ],
   [
     {
@@ -286,8 +294,61 @@ const invalid: readonly (readonly [body: object, code: string, param: string | n
   [{ stream_options: { include_usage: true } }, "invalid_value", "stream_options"],
   [{ stream: "yes" }, "invalid_value", "stream"],
   [{ documents: [{ title: "a" }] }, "missing_required_parameter", "documents[0].text"],
-  [{ tools: [{ type: "function" }] }, "unsupported_parameter", "tools"],
-  [{ tool_choice: "auto" }, "unsupported_parameter", "tool_choice"],
+  [{ tools: [{ type: "function" }] }, "missing_required_parameter", "tools[0].function"],
+  [{ tools: [{ type: "custom", custom: { name: "a" } }] }, "unsupported_parameter", "tools[0].type"],
+  [{ tools: [tool("a b")] }, "invalid_value", "tools[0].function.name"],
+  [{ tools: [tool("a"), tool("a")] }, "invalid_value", "tools[1].function.name"],
+  [
+    { tools: [tool("a", { type: "array" })], tool_choice: "required" },
+    "invalid_value",
+    "tools[0].function.parameters.type",
+  ],
+  [{ tools: [tool("a")], functions: [{ name: "b" }] }, "invalid_value", "functions"],
+  [{ tool_choice: "auto" }, "invalid_value", "tool_choice"],
+  [{ function_call: "auto" }, "invalid_value", "function_call"],
+  [{ tools: [tool("a")], tool_choice: "any" }, "invalid_value", "tool_choice"],
+  [
+    { tools: [tool("a")], tool_choice: { type: "function", function: { name: "b" } } },
+    "invalid_value",
+    "tool_choice",
+  ],
+  [
+    {
+      tools: [tool("a")],
+      tool_choice: {
+        type: "allowed_tools",
+        allowed_tools: { mode: "auto", tools: [{ type: "function", function: { name: "b" } }] },
+      },
+    },
+    "invalid_value",
+    "tool_choice",
+  ],
+  [
+    { tools: [tool("a")], tool_choice: "required", response_format: { type: "json_object" } },
+    "invalid_value",
+    "response_format",
+  ],
+  [{ tools: [tool("a")], tool_choice: "required", stop: "x" }, "invalid_value", "stop"],
+  [{ messages: [...messages, { role: "tool", content: "1" }] }, "invalid_value", "messages[1].tool_call_id"],
+  [
+    { messages: [...messages, { role: "tool", content: "1", tool_call_id: "c" }] },
+    "invalid_value",
+    "messages[1].tool_call_id",
+  ],
+  [
+    {
+      messages: [
+        ...messages,
+        {
+          role: "assistant",
+          tool_calls: [{ id: "c", type: "function", function: { name: "a", arguments: "{}" } }],
+        },
+        { role: "user", content: "And?" },
+      ],
+    },
+    "invalid_value",
+    "messages[1].tool_calls[0]",
+  ],
   [{ response_format: { type: "xml" } }, "invalid_value", "response_format.type"],
   [{ response_format: { type: "json_schema" } }, "missing_required_parameter", "response_format.json_schema"],
   [

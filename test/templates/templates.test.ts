@@ -103,9 +103,15 @@ describe("roles and turns", () => {
     expect(promptText(render(talk, "single"))).toBe(promptText(render([system("Be brief."), user("Two?")])));
   });
 
+  test("a system message alone is the instruction", () => {
+    for (const multiTurn of ["stacked", "folded", "single"] as const) {
+      expect(render([system("x")], multiTurn)).toEqual(render([user("x")], multiTurn));
+    }
+  });
+
   test.each([
     ["nothing", [], /user message/],
-    ["only a system message", [system("x")], /user message/],
+    ["an empty system message", [system("")], /user message/],
     ["an answer to nothing", [assistant("x"), user("y")], /follow a user message/],
     ["two answers", [user("x"), assistant("y"), assistant("z"), user("a")], /follow a user message/],
     ["an answer at the end", [user("x"), assistant("y")], /last message must be the user's/],

@@ -3,6 +3,7 @@ import type { Constraint } from "../../../src/core/generation.ts";
 import { GatewayError } from "../../../src/errors.ts";
 import type { Vocabulary } from "../vocabulary.ts";
 import { Budget, TooComplex, Unenforceable } from "./budget.ts";
+import { callsControl, either, plainText } from "./calls-control.ts";
 import type { Control } from "./control.ts";
 import { grammarControl } from "./grammar-control.ts";
 import { Matcher } from "./matcher.ts";
@@ -67,7 +68,8 @@ export class Constraints {
 }
 
 /** What is wrong with a constraint, for whoever sent it; what is wrong here is thrown on. */
-function refusal(error: unknown, { param }: Constraint): GatewayError {
+function refusal(error: unknown, { param }: Pick<Constraint, "param">): GatewayError {
+  if (error instanceof PartRefused) return error.refusal;
   const known =
     error instanceof Unenforceable || error instanceof TooComplex || error instanceof TooAmbiguous;
   if (!known) throw error;
@@ -97,5 +99,37 @@ function control(constraint: Constraint, budget: Budget): Control {
       return new TextLanguage(automatonOfWords(constraint.choices, budget), "utf8").start;
     case "grammar":
       return grammarControl(constraint.grammar, budget);
+    case "calls": {
+      const { functions, most, otherwise } = constraint;
+      const forms = functions.map(({ name, schema, ordered, param }) => ({
+        name,
+        argument: withParam(param, () => control({ type: "json_schema", param, schema, ordered }, budget)),
+      }));
+      const calls = callsControl(forms, most, budget);
+      if (otherwise === "nothing") return calls;
+      if (otherwise === "text") return either(plainText(budget), calls);
+      return either(
+        withParam(otherwise.param, () => control(otherwise, budget)),
+        calls,
+      );
+    }
+  }
+}
+
+/** A refusal of a part of a constraint, which the request has in a field of its own. */
+class PartRefused extends Error {
+  readonly refusal: GatewayError;
+
+  constructor(refusal: GatewayError) {
+    super(refusal.message);
+    this.refusal = refusal;
+  }
+}
+
+function withParam(param: string, make: () => Control): Control {
+  try {
+    return make();
+  } catch (error) {
+    throw new PartRefused(refusal(error, { param }));
   }
 }

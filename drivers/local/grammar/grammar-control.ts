@@ -1,5 +1,6 @@
 import { type Budget, Unenforceable } from "./budget.ts";
-import { type Call, Control, FINISHED } from "./control.ts";
+import { Fork, Sequel } from "./composition.ts";
+import { type Control, FINISHED } from "./control.ts";
 import { preparedRules } from "./grammar-rules.ts";
 import { type Expression, parseGrammar } from "./grammar-syntax.ts";
 import { automatonOfPattern } from "./pattern-automaton.ts";
@@ -15,41 +16,6 @@ export function grammarControl(source: string, budget: Budget): Control {
   const root = entries.get("root");
   if (root === undefined) throw new Unenforceable("", "the grammar has no rule 'root'");
   return root;
-}
-
-/** Goes on as one of several controls would. */
-class Fork extends Control {
-  readonly options: Control[] = [];
-  override readonly silent = true;
-
-  protected step(): readonly Control[] {
-    return [];
-  }
-
-  protected override called(): readonly Call[] {
-    return this.options.map((enter) => ({ enter, behind: FINISHED }));
-  }
-}
-
-/** Enters another control, and goes on behind it. */
-class Sequel extends Control {
-  readonly #enter: Control;
-  readonly #behind: Control;
-  override readonly silent = true;
-
-  constructor(enter: Control, behind: Control) {
-    super();
-    this.#enter = enter;
-    this.#behind = behind;
-  }
-
-  protected step(): readonly Control[] {
-    return [];
-  }
-
-  protected override called(): readonly Call[] {
-    return [{ enter: this.#enter, behind: this.#behind }];
-  }
 }
 
 class GrammarBuilder {
