@@ -10,6 +10,8 @@ export const ERROR_CODES = [
   "string_above_max_length",
   "context_length_exceeded",
   "model_not_found",
+  "response_not_found",
+  "previous_response_not_found",
   "unknown_url",
   "method_not_allowed",
   "host_not_allowed",

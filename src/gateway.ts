@@ -4,6 +4,7 @@ import type { Config } from "./config/schema.ts";
 import type { Driver, LoadContext } from "./core/driver.ts";
 import type { Log } from "./core/log.ts";
 import { endpoints } from "./endpoints/index.ts";
+import { responseStore } from "./endpoints/responses/open-store.ts";
 import { createServer } from "./http/app.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { type LoadDisplay, Pool } from "./routing/pool.ts";
@@ -58,9 +59,10 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const graceMs = config.shutdown_grace * 1000;
   const pool = new Pool({ log, context, showLoad, monotonic, after, graceMs });
   const services = createServices({ router, pool, log, monotonic, context });
+  const responses = await responseStore(config.responses, { folder, cacheDir }, Date.now);
   const server = createServer({
     endpoints,
-    context: { services, now: () => Math.floor(Date.now() / 1000), monotonic, newId },
+    context: { services, responses, now: () => Math.floor(Date.now() / 1000), monotonic, newId },
     log,
     settings: { stallMs: config.client_stall_timeout * 1000, adminKey: config.admin_key },
   });
@@ -79,6 +81,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     async close() {
       await server.close({ graceMs });
       await pool.close();
+      responses.close();
     },
   };
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Driver } from "../core/driver.ts";
+import { responsesConfig } from "./responses.ts";
 
 /** Seconds that fit a Node timer, which turns anything longer into one millisecond. */
 const LONGEST_TIMER = Math.floor((2 ** 31 - 1) / 1000);
@@ -143,6 +144,7 @@ export function configSchema(drivers: readonly Driver[], templates: readonly str
         .gt(0)
         .default(30)
         .describe("Seconds after which a stream is cut whose reader takes nothing."),
+      responses: responsesConfig,
       models: z
         .record(modelName, model)
         .refine((models) => Object.keys(models).length > 0, "at least one model is needed")

@@ -1,9 +1,8 @@
-import type { ChatCompletionTokenLogprob } from "openai/resources/chat/completions";
 import type { GeneratedToken } from "../core/generation.ts";
 import { finite, tokenText } from "./token-text.ts";
 
 /** Control tokens are left out: the bytes of the others, joined, are the answer's text. */
-export const chatLogprobs = (tokens: readonly GeneratedToken[]): ChatCompletionTokenLogprob[] =>
+export const chatLogprobs = (tokens: readonly GeneratedToken[]) =>
   tokens
     .filter(({ control }) => !control)
     .map((token) => ({

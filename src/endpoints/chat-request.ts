@@ -1,10 +1,6 @@
 import { type output, z } from "zod";
-import type { Model } from "../core/driver.ts";
 import type { GenerationRequest } from "../core/generation.ts";
-import type { ChatMessage } from "../core/template.ts";
 import { GatewayError } from "../errors.ts";
-import type { Route } from "../routing/route.ts";
-import { withoutOldestTurn } from "../templates/conversation.ts";
 import { documentsSchema, messagesSchema, referenceDocuments, toolMessages } from "./chat-messages.ts";
 import {
   checkStreamOptions,
@@ -14,11 +10,9 @@ import {
   stopStrings,
   tokenLimit,
 } from "./common-parameters.ts";
-import { answerLimit, dropOldestTurns, type RenderedMessages, stopTokens } from "./prompt-tokens.ts";
-import { type SchedulingParts, schedulingOf } from "./scheduling.ts";
+import { conversationGeneration } from "./conversation-request.ts";
+import type { SchedulingParts } from "./scheduling.ts";
 import { constrained, responseFormat, structuredOutputs } from "./structured-output.ts";
-import { withoutCalls } from "./tools/history.ts";
-import { toolInstruction } from "./tools/instruction.ts";
 import {
   functionCallSchema,
   functionsSchema,
@@ -102,52 +96,23 @@ export function checkChat(body: ChatBody): void {
 }
 
 /** The generation that a chat asks of a model. Throws GatewayError where it does not fit or makes no sense. */
-export function chatGeneration(
-  body: ChatBody,
-  { route, tenant, model }: Omit<SchedulingParts, "prompt">,
-): GenerationRequest {
-  const wanted = body.max_completion_tokens ?? body.max_tokens ?? route.defaults.maxTokens;
-  const use = chatToolUse(body);
-  const { prompt, tokens } = rendered(body, use, { route, model, wanted });
-  return {
-    prompt: tokens,
-    choices: body.n ?? 1,
-    maxTokens: answerLimit(model, tokens.length, wanted, "messages"),
-    sampling: samplingOf(body, route.defaults, model),
-    stopTokens: stopTokens(model, prompt.end),
-    stopStrings: stopStrings(body),
-    ...constrained(body, use),
-    logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
-    ...schedulingOf(body.priority, { route, tenant, model, prompt: tokens }),
-    promptLogprobs: null,
-  };
-}
-
-function rendered(
-  body: ChatBody,
-  use: ToolUse | undefined,
-  { route, model, wanted }: { route: Route; model: Model; wanted: number | null },
-): RenderedMessages {
-  const conversation = withoutCalls(toolMessages(body.messages));
-  const documents = [...referenceDocuments(body.documents), ...conversation.results];
-  const options = { multiTurn: route.multiTurn, documents };
-  const render = (messages: readonly ChatMessage[]): RenderedMessages => {
-    const prompt = route.template.render(messages, options);
-    return { prompt, tokens: model.tokenize(prompt) };
-  };
-  const told: ChatMessage[] = use === undefined ? [] : [{ role: "system", content: toolInstruction(use) }];
-  const messages = [...conversation.messages, ...told];
-  try {
-    if (!route.truncateHistory) return render(messages);
-    // The answer gets the room it asked for, as long as that is no more than half of the context.
-    const half = Math.floor(model.contextLength / 2);
-    const room = Math.min(wanted ?? half, half);
-    return dropOldestTurns(messages, render, withoutOldestTurn, model.contextLength - room);
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new GatewayError("invalid_value", `Invalid value for 'messages': ${cause.message}.`, {
+export function chatGeneration(body: ChatBody, parts: Omit<SchedulingParts, "prompt">): GenerationRequest {
+  const tools = chatToolUse(body);
+  return conversationGeneration(
+    {
+      messages: toolMessages(body.messages),
+      documents: referenceDocuments(body.documents),
+      tools,
+      choices: body.n ?? 1,
+      maxTokens: body.max_completion_tokens ?? body.max_tokens,
+      sampling: samplingOf(body, parts.route.defaults, parts.model),
+      stopStrings: stopStrings(body),
+      constraint: constrained(body, tools),
+      logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,
+      priority: body.priority,
+      truncate: undefined,
       param: "messages",
-      cause,
-    });
-  }
+    },
+    parts,
+  );
 }

@@ -65,7 +65,11 @@ export const stopStrings = ({ stop }: CommonParameters): readonly string[] =>
   typeof stop === "string" ? [stop] : (stop ?? []);
 
 /** Throws GatewayError for a `logit_bias` outside the model's vocabulary. */
-export function samplingOf(body: CommonParameters, defaults: GenerationDefaults, model: Model): Sampling {
+export function samplingOf(
+  body: Partial<CommonParameters>,
+  defaults: GenerationDefaults,
+  model: Model,
+): Sampling {
   const logitBias = Object.entries(body.logit_bias ?? {}).map(([id, bias]) => [Number(id), bias] as const);
   const outside = logitBias.find(([id]) => id >= model.vocabularySize);
   if (outside !== undefined) {

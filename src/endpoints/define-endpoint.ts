@@ -12,8 +12,11 @@ export const defineGet = (definition: BodilessDefinition): Endpoint => bodiless(
 /** A POST whose path says everything; a body is not read. */
 export const defineAction = (definition: BodilessDefinition): Endpoint => bodiless("post", definition);
 
-const bodiless = (method: "get" | "post", definition: BodilessDefinition): Endpoint => ({
+export const defineDelete = (definition: BodilessDefinition): Endpoint => bodiless("delete", definition);
+
+const bodiless = (method: "get" | "post" | "delete", definition: BodilessDefinition): Endpoint => ({
   admin: false,
+  query: {},
   ...definition,
   method,
   body: null,
@@ -29,6 +32,7 @@ export function definePost<Body extends ZodType>(definition: PostDefinition<Body
     path,
     summary,
     body: schema,
+    query: {},
     response,
     streams: true,
     admin: false,

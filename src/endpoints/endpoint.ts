@@ -2,11 +2,14 @@ import type { output, ZodType } from "zod";
 import type { Log } from "../core/log.ts";
 import type { Services } from "../routing/route.ts";
 import type { ParameterRules } from "./parameter-rules.ts";
+import type { ResponseStore } from "./responses/store.ts";
 
 /** What the HTTP room hands to an endpoint. */
 export interface EndpointRequest<Body> {
   /** Path parameters, percent-decoded. */
   readonly params: Readonly<Record<string, string>>;
+  /** Parameters of the URL behind `?`. */
+  readonly query: URLSearchParams;
   readonly body: Body;
   /** Aborted when the client goes away or the server stops. */
   readonly signal: AbortSignal;
@@ -29,12 +32,15 @@ export type EndpointReply =
       /** Each value becomes one `data:` frame; `data: [DONE]` follows the last. The first is awaited before the headers. */
       readonly kind: "events";
       readonly headers?: Readonly<Record<string, string>>;
+      /** Each frame begins with `event:` and the value's `type`, and no `[DONE]` follows: OpenAI's Responses API. */
+      readonly named?: boolean;
       readonly events: AsyncGenerator<object, void, undefined>;
     };
 
 /** Time, identity and the rest of the gateway, passed in so that transcripts can be golden files. */
 export interface EndpointContext {
   readonly services: Services;
+  readonly responses: ResponseStore;
   /** Seconds since 1970, whole. */
   now(): number;
   /** Milliseconds of a clock that never goes back. */
@@ -63,6 +69,8 @@ export interface BodilessDefinition {
   readonly summary: string;
   /** JSON schema of the 200 body, for OpenAPI. */
   readonly response: object;
+  /** JSON schemas of the parameters behind `?`, for OpenAPI; `handle` checks them. */
+  readonly query?: Readonly<Record<string, object>>;
   /** For operators only. */
   readonly admin?: true;
   handle(request: EndpointRequest<unknown>, context: EndpointContext): Promise<EndpointReply>;
@@ -70,11 +78,13 @@ export interface BodilessDefinition {
 
 /** An endpoint with its body type hidden: `handle` parses the body itself and throws GatewayError with the field's path. */
 export interface Endpoint {
-  readonly method: "get" | "post";
+  readonly method: "get" | "post" | "delete";
   readonly path: string;
   readonly summary: string;
   /** Schema of the JSON body; null where there is none. */
   readonly body: ZodType | null;
+  /** JSON schemas of the parameters behind `?`. */
+  readonly query: Readonly<Record<string, object>>;
   readonly response: object;
   /** The 200 answer may also be an event stream. */
   readonly streams: boolean;

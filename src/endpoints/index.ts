@@ -5,10 +5,15 @@ import type { Endpoint } from "./endpoint.ts";
 import { health, readiness } from "./health.ts";
 import { listModels, retrieveModel } from "./models.ts";
 import { openApiEndpoint } from "./openapi.ts";
+import { createResponse, deleteResponse, listInputItems, retrieveResponse } from "./responses/endpoints.ts";
 
 const described: readonly Endpoint[] = [
   chatCompletions,
   completions,
+  createResponse,
+  listInputItems,
+  retrieveResponse,
+  deleteResponse,
   listModels,
   retrieveModel,
   health,

@@ -38,14 +38,16 @@ export function openApi(endpoints: readonly Endpoint[]): object {
 
 const json = (schema: object) => ({ "application/json": { schema } });
 
-function operation({ method, path, summary, body, response, streams }: Endpoint): object {
+function operation({ method, path, summary, body, query, response, streams }: Endpoint): object {
   const events = { "text/event-stream": { schema: { type: "string" } } };
-  const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+  const named = Object.entries(query).map(([name, schema]) => ({ name, in: "query", schema }));
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: "path",
     required: true,
     schema: { type: "string" },
   }));
+  const parameters = [...inPath, ...named];
   return {
     operationId: operationId(method, path),
     summary,

@@ -4,7 +4,11 @@ import { GatewayError } from "../errors.ts";
 import { optional, text } from "./common-parameters.ts";
 import { callConstraint, type ToolUse } from "./tools/tool-use.ts";
 
-const jsonSchema = z.union([z.record(z.string(), z.unknown()), z.boolean()]);
+export const jsonSchema = z.union([z.record(z.string(), z.unknown()), z.boolean()]);
+
+export const schemaName = z
+  .string()
+  .regex(/^[\w-]{1,64}$/, "it may have up to 64 letters, digits, '_' and '-'");
 
 /** The whole answer, as OpenAI asks for it. */
 export const responseFormat = optional(
@@ -14,7 +18,7 @@ export const responseFormat = optional(
     z.object({
       type: z.literal("json_schema"),
       json_schema: z.object({
-        name: z.string().regex(/^[\w-]{1,64}$/, "it may have up to 64 letters, digits, '_' and '-'"),
+        name: schemaName,
         description: optional(z.string()),
         schema: optional(jsonSchema).describe("Absent: any JSON object."),
         strict: optional(z.boolean()).describe(
@@ -58,7 +62,7 @@ export interface StructuredParameters {
 }
 
 /** Any JSON object. */
-const OBJECT = { type: "object" } as const;
+export const OBJECT = { type: "object" } as const;
 
 /**
  * The constraint that a request asks for, as a part of its generation; `use`: the functions that its answer may call. Throws
@@ -67,17 +71,28 @@ const OBJECT = { type: "object" } as const;
 export function constrained(body: StructuredParameters, use?: ToolUse): { constraint?: Constraint } {
   const format = formatConstraint(body.response_format);
   const structured = structuredConstraint(body.structured_outputs);
-  const asked = format ?? structured;
-  const constraint = use === undefined ? asked : callConstraint(use, asked);
-  if (constraint === undefined) return {};
   if (format !== undefined && structured !== undefined) {
     throw invalid(
       "structured_outputs",
       "'structured_outputs' and 'response_format' both say what the answer must be; send one of them.",
     );
   }
+  return answerConstraint(format ?? structured, use, body.stop);
+}
+
+/**
+ * What an answer is held to: the constraint that was asked for, a call of the functions that it may use, or either. Throws
+ * GatewayError for a stop string with it, which would end an answer before it is complete.
+ */
+export function answerConstraint(
+  asked: Constraint | undefined,
+  use: ToolUse | undefined,
+  stop: string | readonly string[] = [],
+): { constraint?: Constraint } {
+  const constraint = use === undefined ? asked : callConstraint(use, asked);
+  if (constraint === undefined) return {};
   const free = constraint.type === "calls" && constraint.otherwise === "text";
-  if (!free && body.stop !== undefined && body.stop.length > 0) {
+  if (!free && stop.length > 0) {
     throw invalid(
       "stop",
       `'stop' cannot be combined with '${constraint.param.split(/[.[]/)[0]}': it would end an answer before it is complete.`,

@@ -37,6 +37,8 @@ const MEANINGS: Readonly<Record<ErrorCode, Meaning>> = {
   invalid_api_key: invalid(401, { challenge: true }),
   admin_not_allowed: { status: 403, type: "permission_error" },
   model_not_found: invalid(404),
+  response_not_found: invalid(404),
+  previous_response_not_found: invalid(400),
   unknown_url: invalid(404),
   method_not_allowed: invalid(405),
   request_timeout: invalid(408, { permanent: true, close: true }),

@@ -42,6 +42,7 @@ function answerWith(endpoint: Endpoint, context: EndpointContext, settings: Http
         const reply = await endpoint.handle(
           {
             params: joined(request.params),
+            query: new URLSearchParams(request.url.split("?").slice(1).join("?")),
             body: endpoint.body === null ? undefined : await readJson(request, settings),
             signal: exchange.signal,
             requestId: exchange.id,
@@ -52,7 +53,7 @@ function answerWith(endpoint: Endpoint, context: EndpointContext, settings: Http
           context,
         );
         if (reply.kind === "events") {
-          await sendEvents(response, exchange, reply.events, reply.headers ?? {}, settings);
+          await sendEvents(response, exchange, reply, settings);
         } else {
           const { status = 200, headers = {}, body } = reply;
           sendJson(response, exchange, { status, headers, body });
@@ -74,7 +75,9 @@ const joined = (params: Params): Record<string, string> =>
   );
 
 function refuseMethod(group: readonly Endpoint[]): Handler {
-  const methods = group.flatMap(({ method }) => (method === "get" ? ["GET", "HEAD"] : ["POST"]));
+  const methods = group.flatMap(({ method }) =>
+    method === "get" ? ["GET", "HEAD"] : [method.toUpperCase()],
+  );
   const allow = [...methods, "OPTIONS"].join(", ");
   return (request, response) => {
     const { exchange } = response.locals;

@@ -1,4 +1,5 @@
-import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
+import type { EndpointReply } from "../endpoints/endpoint.ts";
 import { GatewayError } from "../errors.ts";
 import { clientError, errorResponse } from "./error-response.ts";
 import type { Exchange } from "./exchange.ts";
@@ -9,16 +10,17 @@ export interface StreamLimits {
   readonly keepAliveMs: number;
 }
 
+type EventReply = Extract<EndpointReply, { kind: "events" }>;
+
 /**
- * Sends events as they come: `data:` frames, then `data: [DONE]`. The first event is awaited before the headers, so an
+ * Sends events as they come: `data:` frames, then `data: [DONE]` unless they have names. The first event is awaited before the headers, so an
  * early failure throws and is answered as an ordinary error. A later one becomes one error frame without `[DONE]`.
  * A reader that takes nothing for `stallMs` is cut off. Leaving always ends the generator.
  */
 export async function sendEvents(
   response: ServerResponse,
   exchange: Exchange,
-  events: AsyncGenerator<object, void, undefined>,
-  headers: OutgoingHttpHeaders,
+  { events, headers = {}, named = false }: EventReply,
   limits: StreamLimits,
 ): Promise<void> {
   try {
@@ -36,11 +38,11 @@ export async function sendEvents(
     }, limits.keepAliveMs);
     try {
       while (!next.done) {
-        if (!response.write(frame(next.value))) await drained(response, exchange, limits.stallMs);
+        if (!response.write(frame(next.value, named))) await drained(response, exchange, limits.stallMs);
         keepAlive.refresh();
         next = await events.next();
       }
-      response.end("data: [DONE]\n\n");
+      response.end(named ? "" : "data: [DONE]\n\n");
     } catch (error) {
       endWithError(response, exchange, error);
     } finally {
@@ -57,18 +59,19 @@ function endWithError(response: ServerResponse, exchange: Exchange, error: unkno
   if (told.code === "internal_error") exchange.log.error({ err: error }, "a stream failed");
   // The empty line ends whatever was written by halves before.
   if (told.code === "client_closed_request") response.destroy();
-  else response.end(`\n\n${frame(errorResponse(told).body)}`);
+  else response.end(`\n\n${frame(errorResponse(told).body, false)}`);
 }
 
 /** Line breaks that JSON leaves alone and some clients split at (Python's `str.splitlines`, which httpx uses). */
 const LINE_BREAKS = /[\u0085\u2028\u2029]/g;
 
-function frame(value: object): string {
+function frame(value: object, named: boolean): string {
   const json = JSON.stringify(value).replace(
     LINE_BREAKS,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
-  return `data: ${json}\n\n`;
+  const name = named && "type" in value ? `event: ${String(value.type)}\n` : "";
+  return `${name}data: ${json}\n\n`;
 }
 
 /** Resolves when the reader has taken what was written; aborts the exchange where it takes nothing. */

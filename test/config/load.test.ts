@@ -39,6 +39,7 @@ test("a minimal file gets the documented defaults", () => {
     log_level: "info",
     shutdown_grace: 30,
     client_stall_timeout: 30,
+    responses: { store: "memory", max_responses: 1000, max_megabytes: 64, ttl: 2_592_000 },
     models: {
       tiny: {
         aliases: [],

@@ -3,6 +3,7 @@ import { text } from "node:stream/consumers";
 import OpenAI from "openai";
 import { onTestFinished } from "vitest";
 import { endpoints } from "../../src/endpoints/index.ts";
+import { MemoryResponseStore } from "../../src/endpoints/responses/memory-store.ts";
 import { createServer, type HttpServer } from "../../src/http/app.ts";
 import type { HttpSettings } from "../../src/http/settings.ts";
 import type { Route } from "../../src/routing/route.ts";
@@ -43,6 +44,7 @@ export async function runningServer(
     endpoints,
     context: {
       services,
+      responses: new MemoryResponseStore({ responses: 10, characters: 1e6 }, 60_000, () => 0),
       now: () => 1_700_000_000,
       monotonic: () => {
         clock += 1;

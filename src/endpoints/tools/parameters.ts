@@ -9,7 +9,7 @@ export const functionName = z
   .string()
   .regex(/^[\w-]{1,64}$/, "it may have up to 64 letters, digits, '_' and '-'");
 
-const functionShape = z.object({
+export const functionShape = z.object({
   name: functionName,
   description: optional(text()),
   parameters: optional(z.record(z.string(), z.unknown())).describe(
@@ -18,7 +18,7 @@ const functionShape = z.object({
   strict: optional(z.boolean()).describe("Arguments also come in the order in which the schema names them."),
 });
 
-const toolType = z
+export const toolType = z
   .string()
   .refine((type) => type === "function", unsupported("only tools of type 'function' are supported"));
 
