@@ -157,9 +157,10 @@ export class FakeModel implements Model {
     return endlessly(script.length === 0 ? [0x20] : script);
   }
 
-  #validate({ prompt, maxTokens, sampling, stopTokens, constraint }: GenerationRequest): void {
-    if (constraint !== undefined) {
-      const [param = null] = constraint.param.split(".");
+  #validate(request: GenerationRequest): void {
+    const { prompt, maxTokens, sampling, stopTokens } = request;
+    const param = unscripted(request);
+    if (param !== undefined) {
       const message = `'${param}' is not supported with this model: its answers come from a script.`;
       throw new GatewayError("unsupported_parameter", message, { param });
     }
@@ -178,6 +179,16 @@ export class FakeModel implements Model {
       { param: "prompt" },
     );
   }
+}
+
+/** The first parameter that asks for what a script cannot give. */
+function unscripted(request: GenerationRequest): string | undefined {
+  const { constraint, sampling, minTokens = 0, includeStop, controlText } = request;
+  if (constraint !== undefined) return constraint.param.split(/[.[]/)[0];
+  if ((sampling.repetitionPenalty ?? 1) !== 1) return "repetition_penalty";
+  if (minTokens > 0) return "min_tokens";
+  if (includeStop === true) return "include_stop_str_in_output";
+  return controlText === true ? "skip_special_tokens" : undefined;
 }
 
 function* endlessly(ids: readonly number[]): Generator<number> {

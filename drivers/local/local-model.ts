@@ -105,7 +105,7 @@ export class LocalModel implements Model {
         const told = await events.next();
         signal.throwIfAborted();
         if (told.type === "running") continue;
-        const event = fromWire(told, this.#start.tokenizer.vocabulary);
+        const event = fromWire(told, this.#start.tokenizer.vocabulary, request.controlText);
         if (event.type === "finish") running -= 1;
         if (running === 0) this.#supervisor.served(request);
         yield event;

@@ -7,8 +7,8 @@ const COLDEST = 1e-6;
 /**
  * From a row of logits to the next token, in the order of Hugging Face's generation:
  *
- *   0. tokens that a constraint forbids are taken away;
- *   1. logit_bias and the penalties are added to the logits (OpenAI's formula);
+ *   0. tokens that a constraint forbids, or that may not end the answer yet, are taken away;
+ *   1. the repetition penalty, then logit_bias and OpenAI's penalties change the logits;
  *   2. the logits are divided by the temperature;
  *   3. top_k, then top_p, then min_p take candidates away;
  *   4. a token is drawn from what is left, by its share of the probability.
@@ -27,7 +27,7 @@ export class Sampler {
   /**
    * Draws the next token; the row itself stays as it is. `counts`: how often each token was generated before.
    * `uniform`: a number in [0, 1), unused at temperature 0. `restrict`: sets the bits of the tokens that may be drawn;
-   * without it all may. Throws BadLogits.
+   * without it all may. `seen`: the tokens of the prompt and the answer, for the repetition penalty. Throws BadLogits.
    */
   sample(
     logits: Float32Array,
@@ -35,6 +35,7 @@ export class Sampler {
     counts: ReadonlyMap<number, number>,
     uniform: () => number,
     restrict?: (allowed: Uint32Array) => void,
+    seen?: ReadonlySet<number>,
   ): number {
     const kernel = this.#kernel;
     kernel.load(logits);
@@ -42,11 +43,20 @@ export class Sampler {
       restrict(kernel.allowed);
       kernel.restrict();
     }
+    if (seen !== undefined) penalise(kernel.row, sampling.repetitionPenalty ?? 1, seen);
     adjust(kernel.row, sampling, counts);
     const { temperature, topK, topP, minP } = sampling;
     if (temperature < COLDEST) return kernel.find(kernel.largest());
     const { count, total } = kernel.candidates(temperature, topK, topP, minP);
     return kernel.draw(count, uniform() * total);
+  }
+}
+
+/** logit / penalty where the logit is positive, logit * penalty where not. */
+function penalise(logits: Float32Array, penalty: number, seen: ReadonlySet<number>): void {
+  for (const id of seen) {
+    const logit = logits[id] ?? 0;
+    logits[id] = logit > 0 ? logit / penalty : logit * penalty;
   }
 }
 

@@ -37,6 +37,8 @@ export class Sequence {
   readonly #parts: SequenceParts;
   readonly #text: TextStream<DrawnToken>;
   readonly #counts = new Map<number, number>();
+  /** All tokens so far, each once; undefined where no penalty asks for them. */
+  readonly #seen: Set<number> | undefined;
   /** The prompt and what was drawn; the engine has seen the first `computed` of them. */
   readonly tokens: number[];
   computed: number;
@@ -49,7 +51,10 @@ export class Sequence {
     this.index = index;
     this.#request = request;
     this.#parts = parts;
-    this.#text = new TextStream(request.stopStrings);
+    this.#text = new TextStream(request.stopStrings, request.includeStop);
+    this.#text.armed = (request.minTokens ?? 0) === 0;
+    const { repetitionPenalty = 1 } = request.sampling;
+    this.#seen = repetitionPenalty === 1 ? undefined : new Set(request.prompt);
     this.tokens = [...request.prompt];
     this.computed = parts.computed;
     this.scores = parts.scores;
@@ -99,24 +104,50 @@ export class Sequence {
 
   /** Draws the next token from the row behind the last token, and returns what there is to tell. */
   draw(row: Float32Array): WireEvent[] {
-    const { maxTokens, sampling, stopTokens, logprobs } = this.#request;
+    const { maxTokens, sampling, stopTokens, logprobs, includeStop, controlText } = this.#request;
     if (maxTokens === 0) return this.end("length");
     const { sampler, kernel, random, vocabulary, contextLength, matcher } = this.#parts;
-    const restrict = matcher && ((allowed: Uint32Array) => matcher.allow(allowed, stopTokens));
-    const id = sampler.sample(row, sampling, this.#counts, () => random.next(), restrict);
+    const id = sampler.sample(
+      row,
+      sampling,
+      this.#counts,
+      () => random.next(),
+      this.#restriction,
+      this.#seen,
+    );
     const scores = logprobs === null ? undefined : score(kernel, row, id, logprobs);
     this.tokens.push(id);
     this.#drawn += 1;
     this.#counts.set(id, (this.#counts.get(id) ?? 0) + 1);
+    this.#seen?.add(id);
+    if (this.#drawn > this.#minTokens) this.#text.armed = true;
     const ends = stopTokens.includes(id);
     const token = vocabulary.token(id);
-    const events = this.#told(this.#text.push({ ...token, control: token.control || ends, scores, ends }));
+    const hidden = (token.control && controlText !== true) || (ends && includeStop !== true);
+    const events = this.#told(this.#text.push({ ...token, control: hidden, scores, ends }));
     if (!ends) matcher?.advance(token.bytes);
     if (ends || this.#text.stopped || matcher?.ended) return [...events, ...this.end("stop")];
     if (this.#drawn >= maxTokens || this.tokens.length >= contextLength) {
       return [...events, ...this.end("length")];
     }
     return events;
+  }
+
+  get #minTokens(): number {
+    return this.#request.minTokens ?? 0;
+  }
+
+  /** Which tokens may be drawn next; undefined: all. */
+  get #restriction(): ((allowed: Uint32Array) => void) | undefined {
+    const { matcher } = this.#parts;
+    const { stopTokens } = this.#request;
+    const early = this.#drawn < this.#minTokens;
+    if (matcher !== undefined) return (allowed) => matcher.allow(allowed, early ? [] : stopTokens);
+    if (!early) return undefined;
+    return (allowed) => {
+      allowed.fill(0xffffffff);
+      for (const id of stopTokens) allowed[id >>> 5] = (allowed[id >>> 5] ?? 0) & ~(1 << (id & 31));
+    };
   }
 
   /** Ends the answer where it stands. */
@@ -135,7 +166,7 @@ export class Sequence {
 
   #wire({ id, bytes, scores, ends }: DrawnToken): WireToken {
     const cut = bytes.length < this.#parts.vocabulary.bytes(id).length ? { cut: bytes.length } : {};
-    const end: { ends?: true } = ends ? { ends } : {};
+    const end: { ends?: true } = ends && this.#request.includeStop !== true ? { ends } : {};
     return { id, ...cut, ...end, ...scores };
   }
 }

@@ -9,10 +9,14 @@ import type { ScoredId } from "./logprobs.ts";
 import type { WireError, WireEvent, WirePromptToken, WireToken } from "./protocol.ts";
 import type { Vocabulary } from "./vocabulary.ts";
 
-/** Gives the ids of an engine's event their tokens back; throws where the event is an error. */
+/**
+ * Gives the ids of an engine's event their tokens back; throws where the event is an error. `controlText`: control tokens are a
+ * part of the text.
+ */
 export function fromWire(
   event: Exclude<WireEvent, { type: "running" }>,
   vocabulary: Vocabulary,
+  controlText = false,
 ): GenerationEvent {
   switch (event.type) {
     case "error":
@@ -23,7 +27,10 @@ export function fromWire(
       return { ...start, promptLogprobs: promptTokenScores.map((token) => promptToken(token, vocabulary)) };
     }
     case "token":
-      return { ...event, tokens: event.tokens.map((token) => generatedToken(token, vocabulary)) };
+      return {
+        ...event,
+        tokens: event.tokens.map((token) => generatedToken(token, vocabulary, controlText)),
+      };
     case "finish":
       return event;
   }
@@ -48,12 +55,16 @@ function promptToken({ id, logprob, top }: WirePromptToken, vocabulary: Vocabula
   return { ...vocabulary.token(id), logprob, top: alternatives(top, vocabulary) };
 }
 
-function generatedToken({ id, cut, ends, logprob, top }: WireToken, vocabulary: Vocabulary): GeneratedToken {
+function generatedToken(
+  { id, cut, ends, logprob, top }: WireToken,
+  vocabulary: Vocabulary,
+  controlText: boolean,
+): GeneratedToken {
   const { bytes, control } = vocabulary.token(id);
   const token = {
     id,
     bytes: cut === undefined ? bytes : bytes.slice(0, cut),
-    control: control || ends === true,
+    control: (control && !controlText) || ends === true,
   };
   if (logprob === undefined) return token;
   return { ...token, logprob, top: alternatives(top ?? [], vocabulary) };

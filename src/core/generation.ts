@@ -30,6 +30,11 @@ export interface Sampling extends SamplingParameters {
   readonly logitBias: readonly (readonly [id: number, bias: number])[];
   /** A safe integer; null draws a fresh seed. */
   readonly seed: number | null;
+  /**
+   * Above 0; absent or 1: off. A logit of a token of the prompt or the answer is divided by it where it is positive, and
+   * multiplied where it is not (Hugging Face's `RepetitionPenaltyLogitsProcessor`).
+   */
+  readonly repetitionPenalty?: number;
 }
 
 /**
@@ -102,6 +107,12 @@ export interface GenerationRequest extends Scheduling {
   readonly stopTokens: readonly number[];
   /** Strings that end an answer; neither they nor a part of them is ever in the text. */
   readonly stopStrings: readonly string[];
+  /** Tokens that an answer has at least: before, neither a stop token is drawn nor a stop string found. Absent: 0. */
+  readonly minTokens?: number;
+  /** What ended the answer, token or string, is a part of its text. */
+  readonly includeStop?: boolean;
+  /** Control tokens are a part of the text, by their names. */
+  readonly controlText?: boolean;
   /** What each answer must be; absent: anything. Log-probabilities are those of the model without it. */
   readonly constraint?: Constraint;
   /** Alternatives to report beside each generated token (0: its own log-probability only); null: none at all. */

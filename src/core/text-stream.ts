@@ -26,10 +26,14 @@ export class TextStream<T extends Token> {
   /** Bytes sent so far: where `#held` begins. */
   #sent = 0;
   readonly #pending: PendingToken<T>[] = [];
+  readonly #includeStop: boolean;
   #stopped = false;
+  /** Whether stop strings end the text already. */
+  armed = true;
 
-  /** `stopStrings`: each at least one character. */
-  constructor(stopStrings: readonly string[]) {
+  /** `stopStrings`: each at least one character; `includeStop`: the one that ends the text is a part of it. */
+  constructor(stopStrings: readonly string[], includeStop = false) {
+    this.#includeStop = includeStop;
     this.#stops = stopStrings.map((stop) => new TextEncoder().encode(stop));
   }
 
@@ -44,9 +48,10 @@ export class TextStream<T extends Token> {
     const start = this.#sent + this.#held.length;
     this.#pending.push({ token, start, end: start + added.length });
     this.#held = this.#held.length === 0 ? added : concatenate(this.#held, added);
-    const cut = earliest(this.#held, this.#stops);
-    if (cut !== undefined) return this.#cut(cut);
-    const held = Math.max(unfinishedCharacter(this.#held), stopPrefix(this.#held, this.#stops));
+    const found = this.armed ? earliest(this.#held, this.#stops) : undefined;
+    if (found !== undefined) return this.#cut(found.at + (this.#includeStop ? found.length : 0));
+    const awaited = this.armed ? stopPrefix(this.#held, this.#stops) : 0;
+    const held = Math.max(unfinishedCharacter(this.#held), awaited);
     return this.#send(this.#held.length - held);
   }
 
@@ -88,13 +93,16 @@ function concatenate(left: Uint8Array, right: Uint8Array): Uint8Array {
   return joined;
 }
 
-/** Where the earliest of the stop strings begins; undefined where there is none. */
-function earliest(bytes: Uint8Array, stops: readonly Uint8Array[]): number | undefined {
+/** Where the earliest of the stop strings begins, and its length; undefined where there is none. */
+function earliest(
+  bytes: Uint8Array,
+  stops: readonly Uint8Array[],
+): { at: number; length: number } | undefined {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  let first: number | undefined;
+  let first: { at: number; length: number } | undefined;
   for (const stop of stops) {
     const at = buffer.indexOf(stop);
-    if (at >= 0 && (first === undefined || at < first)) first = at;
+    if (at >= 0 && (first === undefined || at < first.at)) first = { at, length: stop.length };
   }
   return first;
 }

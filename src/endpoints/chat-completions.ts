@@ -3,6 +3,7 @@ import { chatGeneration, chatSchema, chatToolUse, checkChat } from "./chat-reque
 import { type ChatResponseOptions, chatChunks, chatCompletion } from "./chat-response.ts";
 import { definePost } from "./define-endpoint.ts";
 import { chatRules } from "./parameter-rules.ts";
+import { ReportedTokens } from "./reported-tokens.ts";
 import { chatCompletionResponse } from "./response-schemas.ts";
 import { ServedGeneration } from "./served-generation.ts";
 
@@ -18,12 +19,21 @@ export const chatCompletions = definePost({
     const tools = chatToolUse(body);
     const { route } = context.services.resolve(body.model);
     const served = new ServedGeneration(route, context, request);
-    const raw = served.generate((model) => chatGeneration(body, { route, tenant, model }), signal);
-    const events = route.template.strip ? stripped(raw) : raw;
+    const reported = body.return_token_ids === true ? new ReportedTokens() : undefined;
+    const raw = served.generate((model) => {
+      const generation = chatGeneration(body, { route, tenant, model });
+      reported?.prompt(0, generation.prompt);
+      return generation;
+    }, signal);
+    const told = reported?.watch(raw, 0) ?? raw;
+    const events = route.template.strip ? stripped(told) : told;
     const options: ChatResponseOptions = {
       choices: body.n ?? 1,
       logprobs: body.logprobs ?? false,
       includeUsage: body.stream_options?.include_usage ?? false,
+      asTokenIds: body.return_tokens_as_token_ids ?? false,
+      reported,
+      promptLogprobs: body.prompt_logprobs,
       tools,
       oldCalls: (body.functions ?? []).length > 0,
       head: served.head("chatcmpl-"),

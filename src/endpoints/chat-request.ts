@@ -3,8 +3,9 @@ import type { GenerationRequest } from "../core/generation.ts";
 import { GatewayError } from "../errors.ts";
 import { documentsSchema, messagesSchema, referenceDocuments, toolMessages } from "./chat-messages.ts";
 import {
-  checkStreamOptions,
+  checkCommon,
   commonParameters,
+  endingOf,
   optional,
   samplingOf,
   stopStrings,
@@ -78,7 +79,7 @@ function oldChoice(choice: ChatBody["function_call"]): Choice | undefined {
 
 /** Throws GatewayError where parameters contradict each other. */
 export function checkChat(body: ChatBody): void {
-  checkStreamOptions(body);
+  checkCommon(body, body.max_completion_tokens ?? body.max_tokens);
   if (body.top_logprobs !== undefined && body.logprobs !== true) {
     throw new GatewayError("invalid_value", "'top_logprobs' is only allowed when 'logprobs' is true.", {
       param: "top_logprobs",
@@ -106,6 +107,9 @@ export function chatGeneration(body: ChatBody, parts: Omit<SchedulingParts, "pro
       choices: body.n ?? 1,
       maxTokens: body.max_completion_tokens ?? body.max_tokens,
       sampling: samplingOf(body, parts.route.defaults, parts.model),
+      ending: (own) => endingOf(body, own),
+      keep: body.truncate_prompt_tokens,
+      promptLogprobs: body.prompt_logprobs ?? null,
       stopStrings: stopStrings(body),
       constraint: constrained(body, tools),
       logprobs: body.logprobs === true ? (body.top_logprobs ?? 0) : null,

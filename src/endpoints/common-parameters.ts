@@ -1,6 +1,6 @@
 import { type output, z } from "zod";
 import type { Model } from "../core/driver.ts";
-import type { Sampling } from "../core/generation.ts";
+import type { GenerationRequest, Sampling } from "../core/generation.ts";
 import type { GenerationDefaults } from "../core/template.ts";
 import { GatewayError } from "../errors.ts";
 
@@ -21,6 +21,8 @@ const logitBias = z
   .refine((value) => Object.keys(value).length <= MOST_BIASES, `it may have at most ${MOST_BIASES} entries`)
   .describe("Added to the logits of the tokens with these ids.");
 
+const MOST_STOP_TOKENS = 128;
+
 const stopString = () => text().check(z.minLength(1), z.maxLength(256));
 
 /** Parameters that both generating endpoints honour, with OpenAI's ranges. */
@@ -32,10 +34,35 @@ export const commonParameters = {
   min_p: optional(z.number().min(0).max(1)).describe("0 turns it off."),
   presence_penalty: optional(z.number().min(-2).max(2)),
   frequency_penalty: optional(z.number().min(-2).max(2)),
+  repetition_penalty: optional(z.number().gt(0).max(10)).describe(
+    "Makes tokens of the prompt and the answer less likely above 1; Hugging Face's formula.",
+  ),
   logit_bias: optional(logitBias),
   seed: optional(z.int()).describe("Makes the answer repeatable."),
   stop: optional(z.union([stopString(), z.array(stopString()).max(4)])).describe(
     "Up to 4 strings that end the answer and are no part of it.",
+  ),
+  stop_token_ids: optional(z.array(z.int().min(0)).max(MOST_STOP_TOKENS)).describe(
+    "Ids of tokens that end the answer, beside the model's own.",
+  ),
+  ignore_eos: optional(z.boolean()).describe("Go on behind the tokens that end the model's answers."),
+  min_tokens: optional(z.int().min(0)).describe("Before so many tokens, nothing ends the answer."),
+  include_stop_str_in_output: optional(z.boolean()).describe(
+    "The stop string or token that ended the answer is a part of it.",
+  ),
+  skip_special_tokens: optional(z.boolean()).describe("false: control tokens are a part of the text."),
+  return_tokens_as_token_ids: optional(z.boolean()).describe("Tokens in log-probabilities are `token_id:N`."),
+  return_token_ids: optional(z.boolean()).describe(
+    "Report `prompt_token_ids` and each answer's `token_ids`.",
+  ),
+  truncate_prompt_tokens: optional(
+    z
+      .int()
+      .min(-1)
+      .refine((value) => value !== 0, "it must be -1 or above 0"),
+  ).describe("Keep the prompt's last tokens, so many; -1: as many as leave room for the answer."),
+  prompt_logprobs: optional(z.int().min(0).max(20)).describe(
+    "Report the log-probability of each prompt token, and of so many alternatives; not with `stream`.",
   ),
   n: optional(z.int().min(1).max(8)).describe("How many answers."),
   priority: optional(
@@ -54,7 +81,7 @@ const commonSchema = z.object(commonParameters);
 export type CommonParameters = output<typeof commonSchema>;
 
 /** Throws GatewayError where `stream_options` come without `stream`; an explicit `stream: false` leaves them unused. */
-export function checkStreamOptions({ stream, stream_options }: CommonParameters): void {
+function checkStreamOptions({ stream, stream_options }: CommonParameters): void {
   if (stream_options === undefined || stream !== undefined) return;
   throw new GatewayError("invalid_value", "'stream_options' is only allowed when 'stream' is true.", {
     param: "stream_options",
@@ -88,5 +115,43 @@ export function samplingOf(
     frequencyPenalty: body.frequency_penalty ?? defaults.frequencyPenalty,
     logitBias,
     seed: body.seed ?? null,
+    repetitionPenalty: body.repetition_penalty ?? 1,
   };
+}
+
+/** Throws GatewayError where what ends an answer, or is reported of it, contradicts itself. */
+export function checkCommon(body: CommonParameters, mostTokens: number | undefined): void {
+  checkStreamOptions(body);
+  const invalid = (param: string, message: string) => new GatewayError("invalid_value", message, { param });
+  if (body.min_tokens !== undefined && mostTokens !== undefined && body.min_tokens > mostTokens) {
+    throw invalid(
+      "min_tokens",
+      `'min_tokens' (${body.min_tokens}) must not be more than 'max_tokens' (${mostTokens}).`,
+    );
+  }
+  if (body.prompt_logprobs !== undefined && body.stream === true) {
+    throw invalid("prompt_logprobs", "'prompt_logprobs' cannot be streamed.");
+  }
+}
+
+/** What ends an answer, as a part of its generation; `own`: the tokens that end the model's answers. */
+export const endingOf = (
+  body: Partial<CommonParameters>,
+  own: readonly number[],
+): Pick<GenerationRequest, "stopTokens" | "minTokens" | "includeStop" | "controlText"> => ({
+  stopTokens: [...new Set([...(body.ignore_eos === true ? [] : own), ...(body.stop_token_ids ?? [])])],
+  minTokens: body.min_tokens ?? 0,
+  includeStop: body.include_stop_str_in_output ?? false,
+  controlText: body.skip_special_tokens === false,
+});
+
+/** The tokens of a prompt that are kept; `wanted`: most tokens of the answer, null: as many as there is room for. */
+export function truncated(
+  tokens: readonly number[],
+  keep: number | undefined,
+  { contextLength, wanted }: { readonly contextLength: number; readonly wanted: number | null },
+): readonly number[] {
+  if (keep === undefined) return tokens;
+  const room = Math.max(1, contextLength - Math.max(1, wanted ?? 1));
+  return tokens.slice(-(keep === -1 ? room : keep));
 }

@@ -1,5 +1,5 @@
 import type { GeneratedToken, PromptToken } from "../core/generation.ts";
-import { finite, tokenText } from "./token-text.ts";
+import { finite, tokenName } from "./token-text.ts";
 
 /** OpenAI's form of log-probabilities on completions; the four lists are of the same length. */
 export interface CompletionLogprobs {
@@ -15,15 +15,23 @@ export interface CompletionLogprobs {
 export class LogprobWriter {
   /** Characters begun so far. */
   #offset = 0;
+  readonly #asIds: boolean;
+
+  /** `asIds`: tokens are named by their ids. */
+  constructor(asIds = false) {
+    this.#asIds = asIds;
+  }
 
   write(tokens: readonly (GeneratedToken | PromptToken)[], options: { echoed: boolean }): CompletionLogprobs {
     const lists: CompletionLogprobs = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
     for (const token of tokens) {
-      const name = tokenText(token);
+      const name = tokenName(token, this.#asIds);
       const logprob = token.logprob ?? null;
       lists.tokens.push(name);
       lists.token_logprobs.push(logprob === null ? null : finite(logprob));
-      lists.top_logprobs.push(logprob === null ? null : alternatives(name, logprob, token.top ?? []));
+      lists.top_logprobs.push(
+        logprob === null ? null : alternatives(name, logprob, token.top ?? [], this.#asIds),
+      );
       lists.text_offset.push(this.#begin(token, options.echoed));
     }
     return lists;
@@ -43,9 +51,10 @@ const isContinuation = (byte: number): boolean => (byte & 0xc0) === 0x80;
 function alternatives(
   name: string,
   logprob: number,
-  top: GeneratedToken["top"] = [],
+  top: NonNullable<GeneratedToken["top"]>,
+  asIds: boolean,
 ): Record<string, number> {
-  const entries = new Map(top.map((item) => [tokenText(item), finite(item.logprob)]));
+  const entries = new Map(top.map((item) => [tokenName(item, asIds), finite(item.logprob)]));
   entries.set(name, finite(logprob));
   return Object.fromEntries(entries);
 }

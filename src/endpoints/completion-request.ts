@@ -6,12 +6,14 @@ import type { GenerationDefaults } from "../core/template.ts";
 import { GatewayError } from "../errors.ts";
 import type { ResolvedRoute } from "../routing/route.ts";
 import {
-  checkStreamOptions,
+  checkCommon,
   commonParameters,
+  endingOf,
   optional,
   samplingOf,
   stopStrings,
   text,
+  truncated,
 } from "./common-parameters.ts";
 import { answerLimit, stopTokens } from "./prompt-tokens.ts";
 import { type SchedulingParts, schedulingOf } from "./scheduling.ts";
@@ -58,7 +60,7 @@ export interface CompletionPrompt {
 
 /** Throws GatewayError where parameters contradict each other. */
 export function checkCompletion(body: CompletionBody, { instruct }: ResolvedRoute): void {
-  checkStreamOptions(body);
+  checkCommon(body, body.max_tokens);
   const refuse = (param: string, message: string): never => {
     throw new GatewayError("unsupported_parameter", message, { param });
   };
@@ -113,23 +115,31 @@ export function completionGeneration(
     end: route.template.end,
   });
   const prompt = instruct && typeof content === "string" ? asInstruction(content) : asWritten();
-  const tokens = tokenize(model, prompt, param);
+  const whole = tokenize(model, prompt, param);
   const defaults = instruct ? route.defaults : rawDefaults;
+  const wanted = body.max_tokens ?? defaults.maxTokens;
+  const tokens = truncated(whole, body.truncate_prompt_tokens, {
+    contextLength: model.contextLength,
+    wanted,
+  });
   const logprobs = body.logprobs ?? null;
   const chooses = drawnChoices(body) > (body.n ?? 1);
   return {
     prompt: tokens,
     choices: drawnChoices(body),
-    maxTokens: answerLimit(model, tokens.length, body.max_tokens ?? defaults.maxTokens, param),
+    maxTokens: answerLimit(model, tokens.length, wanted, param),
     sampling: samplingOf(body, defaults, model),
-    stopTokens: stopTokens(model, prompt.end),
+    ...endingOf(body, stopTokens(model, prompt.end)),
     stopStrings: stopStrings(body),
     ...constrained(body),
     logprobs: chooses ? (logprobs ?? 0) : logprobs,
     ...schedulingOf(body.priority, { route, tenant, model, prompt: tokens }),
-    promptLogprobs: body.echo ? logprobs : null,
+    promptLogprobs: most(body.prompt_logprobs ?? null, body.echo ? logprobs : null),
   };
 }
+
+const most = (one: number | null, other: number | null): number | null =>
+  one === null ? other : Math.max(one, other ?? 0);
 
 /** A model does not know which field its tokens come from. */
 function tokenize(model: Model, prompt: Prompt, param: string): number[] {

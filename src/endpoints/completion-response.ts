@@ -1,6 +1,8 @@
 import type { Completion, CompletionChoice, CompletionUsage } from "openai/resources/completions";
 import type { FinishReason, GeneratedToken, GenerationEvent } from "../core/generation.ts";
 import { type CompletionLogprobs, LogprobWriter } from "./completion-logprobs.ts";
+import { type PromptReport, promptLogprobs } from "./prompt-logprobs.ts";
+import type { ReportedTokens } from "./reported-tokens.ts";
 import type { ResponseHead } from "./response-head.ts";
 import { UsageCounter } from "./usage.ts";
 
@@ -8,9 +10,10 @@ import { UsageCounter } from "./usage.ts";
 type Events = AsyncGenerator<readonly [prompt: number, event: GenerationEvent], void, undefined>;
 
 /** OpenAI's choice, with the nulls that OpenAI sends and its types leave out. */
-interface Choice extends Omit<CompletionChoice, "finish_reason" | "logprobs"> {
+interface Choice extends Omit<CompletionChoice, "finish_reason" | "logprobs">, PromptReport {
   finish_reason: FinishReason | null;
   logprobs: CompletionLogprobs | null;
+  token_ids?: readonly number[];
 }
 
 interface CompletionResponse extends Omit<Completion, "choices" | "usage"> {
@@ -24,7 +27,14 @@ export interface CompletionResponseOptions {
   readonly choices: number;
   /** Answers that are drawn for each prompt, of which the best `choices` are sent. */
   readonly drawn: number;
-  readonly logprobs: boolean;
+  /** Log-probabilities of so many tokens in each place; undefined: of none. */
+  readonly logprobs: number | undefined;
+  /** Tokens in log-probabilities are named by their ids. */
+  readonly asTokenIds: boolean;
+  /** The tokens of prompts and answers, where they are to be reported. */
+  readonly reported: ReportedTokens | undefined;
+  /** Alternatives to each prompt token; undefined: they are not reported. */
+  readonly promptLogprobs: number | undefined;
   readonly includeUsage: boolean;
   /** What a prompt's answers begin with; "" without `echo`. Called after the prompt's first event. */
   echo(prompt: number): string;
@@ -39,7 +49,7 @@ export async function completion(
 ): Promise<CompletionResponse> {
   const pieces = new CompletionPieces(options);
   const choices = Array.from({ length: options.prompts * options.drawn }, (_, index) =>
-    emptyChoice(index, options.logprobs),
+    emptyChoice(index, options.logprobs !== undefined),
   );
   const likelihoods = choices.map(() => new MeanLogprob());
   for await (const [prompt, event] of events) {
@@ -47,8 +57,11 @@ export async function completion(
     for (const piece of pieces.of(prompt, event)) {
       const choice = choices[piece.index];
       if (choice === undefined) throw new RangeError(`the model answered choice ${piece.index}`);
-      choice.text += piece.text;
-      choice.finish_reason = piece.finish_reason;
+      const { text, finish_reason, logprobs: _, token_ids, index: __, ...report } = piece;
+      choice.text += text;
+      choice.finish_reason = finish_reason;
+      if (token_ids !== undefined) choice.token_ids = [...(choice.token_ids ?? []), ...token_ids];
+      Object.assign(choice, report);
       if (piece.logprobs === null) continue;
       choice.logprobs?.tokens.push(...piece.logprobs.tokens);
       choice.logprobs?.token_logprobs.push(...piece.logprobs.token_logprobs);
@@ -121,34 +134,53 @@ class CompletionPieces {
 
   constructor(options: CompletionResponseOptions) {
     this.#options = options;
-    this.#writers = Array.from({ length: options.prompts * options.drawn }, () => new LogprobWriter());
+    this.#writers = Array.from(
+      { length: options.prompts * options.drawn },
+      () => new LogprobWriter(options.asTokenIds),
+    );
   }
 
   usage = (): CompletionUsage => this.#usage.usage();
 
   of(prompt: number, event: GenerationEvent): Choice[] {
-    const { drawn, logprobs, echo } = this.#options;
+    const { drawn, logprobs, echo, reported, promptLogprobs: count } = this.#options;
     this.#usage.add(event);
     const first = prompt * drawn;
     const write = (index: number, ...[tokens, options]: Parameters<LogprobWriter["write"]>) =>
-      logprobs ? (this.#writers[index]?.write(tokens, options) ?? null) : null;
+      logprobs === undefined ? null : (this.#writers[index]?.write(tokens, options) ?? null);
+    const ids = reported?.promptTokens(prompt);
     if (event.type === "start") {
       const text = echo(prompt);
-      if (text === "") return [];
+      const report: PromptReport = {
+        ...(count === undefined
+          ? {}
+          : { prompt_logprobs: promptLogprobs(event.promptLogprobs ?? [], count) }),
+        ...(ids === undefined ? {} : { prompt_token_ids: ids }),
+      };
+      if (text === "" && Object.keys(report).length === 0) return [];
+      const echoed = text === "" ? [] : (event.promptLogprobs ?? []);
+      const shown = echoed.map((token) => ({ ...token, top: token.top.slice(0, logprobs) }));
       return Array.from({ length: drawn }, (_, choice) => ({
         ...emptyChoice(first + choice, false),
         text,
-        logprobs: write(first + choice, event.promptLogprobs ?? [], { echoed: true }),
+        logprobs: text === "" ? null : write(first + choice, shown, { echoed: true }),
+        ...report,
       }));
     }
     const index = first + event.index;
-    if (event.type === "finish") return [{ ...emptyChoice(index, false), finish_reason: event.reason }];
-    if (event.text === "" && (!logprobs || event.tokens.length === 0)) return [];
+    const tokens = reported?.take(prompt, event.index) ?? [];
+    const told = tokens.length > 0 ? { token_ids: tokens } : {};
+    if (event.type === "finish") {
+      return [{ ...emptyChoice(index, false), finish_reason: event.reason, ...told }];
+    }
+    const silent = (logprobs === undefined || event.tokens.length === 0) && tokens.length === 0;
+    if (event.text === "" && silent) return [];
     return [
       {
         ...emptyChoice(index, false),
         text: event.text,
         logprobs: write(index, event.tokens, { echoed: false }),
+        ...told,
       },
     ];
   }

@@ -10,6 +10,7 @@ import { type CompletionResponseOptions, completion, completionChunks } from "./
 import { definePost } from "./define-endpoint.ts";
 import { merge } from "./merge.ts";
 import { completionRules } from "./parameter-rules.ts";
+import { ReportedTokens } from "./reported-tokens.ts";
 import { completionResponse } from "./response-schemas.ts";
 import { ServedGeneration } from "./served-generation.ts";
 
@@ -30,27 +31,37 @@ export const completions = definePost({
     const signal = AbortSignal.any([request.signal, stop.signal]);
     /** Texts of prompts that came as token ids; only a model can tell them. */
     const spelled = new Map<number, string>();
+    const reported = body.return_token_ids === true ? new ReportedTokens() : undefined;
     const streams = prompts.map((prompt, index) => {
       const events = served.generate((model) => {
-        if (body.echo && typeof prompt.content !== "string") {
-          spelled.set(index, model.detokenize(prompt.content, { control: true }));
+        const generation = completionGeneration(body, prompt, { ...resolved, tenant, model });
+        reported?.prompt(index, generation.prompt);
+        if (
+          body.echo &&
+          (typeof prompt.content !== "string" || (body.truncate_prompt_tokens !== undefined && !instruct))
+        ) {
+          spelled.set(index, model.detokenize(generation.prompt, { control: true }));
         }
-        return completionGeneration(body, prompt, { ...resolved, tenant, model });
+        return generation;
       }, signal);
-      return instruct && route.template.strip ? stripped(events) : events;
+      const told = reported?.watch(events, index) ?? events;
+      return instruct && route.template.strip ? stripped(told) : told;
     });
     const options: CompletionResponseOptions = {
       prompts: prompts.length,
       choices: body.n ?? 1,
       drawn: drawnChoices(body),
-      logprobs: body.logprobs !== undefined,
+      logprobs: body.logprobs,
+      asTokenIds: body.return_tokens_as_token_ids ?? false,
+      reported,
+      promptLogprobs: body.prompt_logprobs,
       includeUsage: body.stream_options?.include_usage ?? false,
       head: served.head("cmpl-"),
       echo(index) {
         if (!body.echo) return "";
-        const content = prompts[index]?.content;
+        const content = spelled.get(index) ?? prompts[index]?.content;
         // The training pipeline's `return_full_text` puts one line break between instruction and answer.
-        return typeof content === "string" ? content + (instruct ? "\n" : "") : (spelled.get(index) ?? "");
+        return typeof content === "string" ? content + (instruct ? "\n" : "") : "";
       },
     };
     const events = merge(streams, () => stop.abort());

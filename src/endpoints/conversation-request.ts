@@ -4,6 +4,7 @@ import type { ChatMessage, ReferenceDocument } from "../core/template.ts";
 import { GatewayError } from "../errors.ts";
 import type { Route } from "../routing/route.ts";
 import { withoutOldestTurn } from "../templates/conversation.ts";
+import { type endingOf, truncated } from "./common-parameters.ts";
 import { answerLimit, dropOldestTurns, type RenderedMessages, stopTokens } from "./prompt-tokens.ts";
 import { type SchedulingParts, schedulingOf } from "./scheduling.ts";
 import { type ToolMessage, withoutCalls } from "./tools/history.ts";
@@ -21,6 +22,12 @@ export interface ConversationRequest {
   /** Most tokens of an answer; undefined: as the model's defaults say. */
   readonly maxTokens: number | undefined;
   readonly sampling: Sampling;
+  /** What ends an answer, by the tokens that end the model's own. */
+  ending(own: readonly number[]): ReturnType<typeof endingOf>;
+  /** Tokens of the prompt's end that are kept; undefined: all; -1: as many as fit. */
+  readonly keep: number | undefined;
+  /** Alternatives to each prompt token whose log-probability is reported; null: none is. */
+  readonly promptLogprobs: number | null;
   readonly stopStrings: readonly string[];
   readonly constraint: Pick<GenerationRequest, "constraint">;
   readonly logprobs: number | null;
@@ -37,18 +44,19 @@ export function conversationGeneration(
   { route, tenant, model }: Omit<SchedulingParts, "prompt">,
 ): GenerationRequest {
   const wanted = request.maxTokens ?? route.defaults.maxTokens;
-  const { prompt, tokens } = rendered(request, { route, model, wanted });
+  const { prompt, tokens: whole } = rendered(request, { route, model, wanted });
+  const tokens = truncated(whole, request.keep, { contextLength: model.contextLength, wanted });
   return {
     prompt: tokens,
     choices: request.choices,
     maxTokens: answerLimit(model, tokens.length, wanted, request.param),
     sampling: request.sampling,
-    stopTokens: stopTokens(model, prompt.end),
+    ...request.ending(stopTokens(model, prompt.end)),
     stopStrings: request.stopStrings,
     ...request.constraint,
     logprobs: request.logprobs,
     ...schedulingOf(request.priority, { route, tenant, model, prompt: tokens }),
-    promptLogprobs: null,
+    promptLogprobs: request.promptLogprobs,
   };
 }
 

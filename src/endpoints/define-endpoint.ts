@@ -25,7 +25,7 @@ const bodiless = (method: "get" | "post" | "delete", definition: BodilessDefinit
 
 /** An endpoint that parses its body before it is handled, may stream, and says which fields were ignored. */
 export function definePost<Body extends ZodType>(definition: PostDefinition<Body>): Endpoint {
-  const { path, summary, body: schema, rules, response } = definition;
+  const { path, summary, body: schema, rules, response, streams = true } = definition;
   const known = schema instanceof ZodObject ? Object.keys(schema.shape) : [];
   return {
     method: "post",
@@ -34,7 +34,7 @@ export function definePost<Body extends ZodType>(definition: PostDefinition<Body
     body: schema,
     query: {},
     response,
-    streams: true,
+    streams,
     admin: false,
     async handle(request, context) {
       const { body } = request;

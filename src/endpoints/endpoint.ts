@@ -57,6 +57,8 @@ export interface PostDefinition<Body extends ZodType> {
   readonly body: Body;
   /** What becomes of parameters that are known and not in the schema. */
   readonly rules: ParameterRules;
+  /** false: the answer is never an event stream. */
+  readonly streams?: false;
   /** JSON schema of the 200 body, for OpenAPI. */
   readonly response: object;
   handle(request: EndpointRequest<output<Body>>, context: EndpointContext): Promise<EndpointReply>;

@@ -5,7 +5,9 @@ import type { Endpoint } from "./endpoint.ts";
 import { health, readiness } from "./health.ts";
 import { listModels, retrieveModel } from "./models.ts";
 import { openApiEndpoint } from "./openapi.ts";
+import { renderChat, renderCompletion } from "./render.ts";
 import { createResponse, deleteResponse, listInputItems, retrieveResponse } from "./responses/endpoints.ts";
+import { detokenize, tokenize, tokenizerInfo } from "./tokenizer.ts";
 
 const described: readonly Endpoint[] = [
   chatCompletions,
@@ -14,6 +16,11 @@ const described: readonly Endpoint[] = [
   listInputItems,
   retrieveResponse,
   deleteResponse,
+  renderChat,
+  renderCompletion,
+  tokenize,
+  detokenize,
+  tokenizerInfo,
   listModels,
   retrieveModel,
   health,

@@ -22,15 +22,14 @@ const isTextFormat = (value: unknown): boolean =>
 const isTextOnly = (value: unknown): boolean =>
   Array.isArray(value) && value.every((item) => item === "text");
 
+/** `add_special_tokens`: the family's tokenizers add none to a prompt. */
+const acceptedEverywhere = ["user", "add_special_tokens"];
+
 /** Parameters that change an answer in OpenAI's API or in other engines and that no endpoint here honours. */
 const refusedEverywhere: ParameterRules["refused"] = {
-  repetition_penalty: equals(1),
   repeat_penalty: equals(1),
   length_penalty: equals(1),
-  min_tokens: equals(0),
-  ignore_eos: equals(false),
   use_beam_search: equals(false),
-  stop_token_ids: isEmpty,
   bad_words: isEmpty,
   allowed_token_ids: isEmpty,
   logits_processors: isEmpty,
@@ -39,10 +38,6 @@ const refusedEverywhere: ParameterRules["refused"] = {
   mirostat: equals(0),
   dry_multiplier: equals(0),
   xtc_probability: equals(0),
-  prompt_logprobs: never,
-  truncate_prompt_tokens: never,
-  include_stop_str_in_output: equals(false),
-  skip_special_tokens: equals(true),
   grammar: isEmpty,
   json_schema: isEmpty,
   guided_json: isEmpty,
@@ -53,7 +48,7 @@ const refusedEverywhere: ParameterRules["refused"] = {
 
 export const chatRules: ParameterRules = {
   accepted: [
-    "user",
+    ...acceptedEverywhere,
     "store",
     "metadata",
     "service_tier",
@@ -79,7 +74,7 @@ export const chatRules: ParameterRules = {
 };
 
 export const completionRules: ParameterRules = {
-  accepted: ["user", "store", "metadata", "service_tier"],
+  accepted: [...acceptedEverywhere, "store", "metadata", "service_tier"],
   refused: {
     ...refusedEverywhere,
     response_format: isTextFormat,

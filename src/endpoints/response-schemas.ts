@@ -120,6 +120,31 @@ export const adminModelListResponse = object({
   data: list(adminModelResponse),
 });
 
+export const renderedResponse = object({ prompt: string, prompt_token_ids: list(integer) });
+
+export const renderedListResponse = { anyOf: [renderedResponse, list(renderedResponse)] };
+
+export const tokenizedResponse = object({
+  count: integer,
+  max_model_len: integer,
+  tokens: list(integer),
+  token_strs: nullable(list(string)),
+});
+
+export const detokenizedResponse = object({ prompt: string });
+
+export const tokenizerInfoResponse = object({
+  tokenizer_class: string,
+  bos_token: nullable(string),
+  eos_token: nullable(string),
+  unk_token: nullable(string),
+  add_bos_token: { const: false },
+  model_max_length: integer,
+  vocab_size: integer,
+  additional_special_tokens: list(string),
+  chat_template: { type: "null" },
+});
+
 export const statusResponse = object({ status: string });
 
 export const errorSchema = object({

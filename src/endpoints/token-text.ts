@@ -14,5 +14,9 @@ export function tokenText({ bytes }: Token): string {
   }
 }
 
+/** How a token is named in log-probabilities: as text, or by its id. */
+export const tokenName = (token: Token, asId: boolean): string =>
+  asId ? `token_id:${token.id}` : tokenText(token);
+
 /** JSON has no infinity: what is impossible gets the number that OpenAI writes for it. */
 export const finite = (logprob: number): number => Math.max(logprob, -9999);

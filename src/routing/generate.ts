@@ -1,3 +1,4 @@
+import type { Model } from "../core/driver.ts";
 import type { GenerationEvent } from "../core/generation.ts";
 import type { Log } from "../core/log.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
@@ -62,6 +63,34 @@ export async function* generate(
       lease.release();
     }
   }
+}
+
+/** Calls `use` with a model of the first placement that is loaded or can be. */
+export async function withModel<Result>(
+  { pool, log, monotonic }: GenerateParts,
+  route: Route,
+  use: (model: Model) => Result,
+  signal: AbortSignal,
+): Promise<Result> {
+  const order = placementOrder(route.placements, (placement) => pool.failure(placement)?.at, monotonic());
+  let failure: unknown;
+  for (const placement of order) {
+    let lease: Lease;
+    try {
+      lease = await leaseOf(pool, route, placement, signal, log);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isEngineFailure(error)) throw error;
+      failure = error;
+      continue;
+    }
+    try {
+      return use(lease.model);
+    } finally {
+      lease.release();
+    }
+  }
+  throw failure ?? coolingDown(pool, route, monotonic());
 }
 
 /** A lease, or an error that is fit for clients: what a driver says of files and processes is for the log only. */

@@ -76,6 +76,8 @@ export interface Services {
     prepare: Prepare,
     signal: AbortSignal,
   ): AsyncGenerator<GenerationEvent, void, undefined>;
+  /** Calls `use` with a model of the route, which is loaded where it is not. Throws what `use` throws, and GatewayError. */
+  withModel<Result>(route: Route, use: (model: Model) => Result, signal: AbortSignal): Promise<Result>;
   ready(signal: AbortSignal): Promise<Readiness>;
   placements(route: Route): readonly PlacementStatus[];
   /** Loads the model unless it is loaded: the first placement that can be. Throws GatewayError. */

@@ -1,7 +1,7 @@
 import type { LoadContext, Model } from "../core/driver.ts";
 import type { Log } from "../core/log.ts";
 import { GatewayError } from "../errors.ts";
-import { generate, loadFailed } from "./generate.ts";
+import { generate, loadFailed, withModel } from "./generate.ts";
 import type { Pool } from "./pool.ts";
 import type { Placement, PlacementStatus, Readiness, Route, RouteFacts, Services } from "./route.ts";
 import type { Router } from "./router.ts";
@@ -39,6 +39,7 @@ export function createServices({
       if ((await facts) === null) inspected.delete(route.name);
       return facts;
     },
+    withModel: (route, use, signal) => withModel({ pool, log, monotonic }, route, use, signal),
     async ready(signal) {
       const preloaded = router.routes.filter(({ preload }) => preload);
       const found = await Promise.all(

@@ -372,8 +372,16 @@ const invalid: readonly (readonly [body: object, code: string, param: string | n
   ],
   [{ modalities: ["text", "audio"] }, "unsupported_parameter", "modalities"],
   [{ prediction: { type: "content", content: "" } }, "unsupported_parameter", "prediction"],
-  [{ repetition_penalty: 1.1 }, "unsupported_parameter", "repetition_penalty"],
-  [{ min_tokens: 5 }, "unsupported_parameter", "min_tokens"],
+  [{ repetition_penalty: 0 }, "invalid_value", "repetition_penalty"],
+  [{ min_tokens: 5, max_tokens: 4 }, "invalid_value", "min_tokens"],
+  [{ min_tokens: -1 }, "invalid_value", "min_tokens"],
+  [{ ignore_eos: 1 }, "invalid_value", "ignore_eos"],
+  [{ stop_token_ids: [-1] }, "invalid_value", "stop_token_ids[0]"],
+  [{ stop_token_ids: Array.from({ length: 129 }, () => 1) }, "invalid_value", "stop_token_ids"],
+  [{ truncate_prompt_tokens: 0 }, "invalid_value", "truncate_prompt_tokens"],
+  [{ prompt_logprobs: 21 }, "invalid_value", "prompt_logprobs"],
+  [{ prompt_logprobs: 1, stream: true }, "invalid_value", "prompt_logprobs"],
+  [{ length_penalty: 2 }, "unsupported_parameter", "length_penalty"],
 ];
 
 test("what is wrong is named by its path, and nothing is generated", async () => {

@@ -161,6 +161,10 @@ export class ScriptedServices implements Services {
     }
   }
 
+  async withModel<Result>(route: Route, use: (model: Model) => Result): Promise<Result> {
+    return use(this.#model(route));
+  }
+
   #model(route: Route): Model {
     return {
       name: route.name,

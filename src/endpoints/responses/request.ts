@@ -4,7 +4,7 @@ import type { Constraint, GenerationRequest } from "../../core/generation.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Route } from "../../routing/route.ts";
 import { documentsSchema, referenceDocuments } from "../chat-messages.ts";
-import { optional, samplingOf, text } from "../common-parameters.ts";
+import { endingOf, optional, samplingOf, text } from "../common-parameters.ts";
 import { conversationGeneration } from "../conversation-request.ts";
 import { equals, isEmpty, never, type ParameterRules } from "../parameter-rules.ts";
 import { answerConstraint, jsonSchema, OBJECT, schemaName } from "../structured-output.ts";
@@ -166,6 +166,9 @@ export function responseGeneration(
         parts.route.defaults,
         parts.model,
       ),
+      ending: (own) => endingOf({}, own),
+      keep: undefined,
+      promptLogprobs: null,
       stopStrings: [],
       constraint: answerConstraint(formatConstraint(body.text?.format), tools),
       logprobs: wantsLogprobs(body) ? (body.top_logprobs ?? 0) : null,

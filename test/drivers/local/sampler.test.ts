@@ -208,3 +208,30 @@ test("log-probabilities are those of the whole vocabulary, and the token's own i
   expect(score(kernel, logits, 17, 0).top).toEqual([]);
   expect(score(kernel, logits, 17, 5).top).toEqual(top.slice(0, 5));
 });
+
+test("the repetition penalty divides positive logits and multiplies others, of tokens that were seen", () => {
+  const logits = Float32Array.of(2, -2, 1.5, -3);
+  const seen = new Set([0, 1]);
+  const best = (repetitionPenalty: number) =>
+    new Sampler(new RowKernel(logits.length)).sample(
+      logits,
+      { ...neutral, temperature: 0, repetitionPenalty },
+      new Map(),
+      () => 0,
+      undefined,
+      seen,
+    );
+  expect(best(1)).toBe(0);
+  expect(best(1.3)).toBe(0);
+  expect(best(1.4)).toBe(2);
+  const negative = Float32Array.of(-2, -2.5);
+  const least = new Sampler(new RowKernel(2)).sample(
+    negative,
+    { ...neutral, temperature: 0, repetitionPenalty: 2 },
+    new Map(),
+    () => 0,
+    undefined,
+    new Set([0]),
+  );
+  expect(least).toBe(1);
+});
