@@ -5,6 +5,7 @@ import { drivers } from "../drivers/index.ts";
 import { configJsonSchema, configSchema } from "../src/config/schema.ts";
 import { endpoints } from "../src/endpoints/index.ts";
 import { openApi } from "../src/endpoints/openapi.ts";
+import { METRICS, type MetricDefinition } from "../src/telemetry/metric-table.ts";
 import { templates } from "../src/templates/index.ts";
 
 export interface GeneratedFile {
@@ -27,19 +28,33 @@ const schema = configSchema(
 export const generatedFiles: readonly GeneratedFile[] = [
   json("config/dolly.schema.json", configJsonSchema(schema)),
   json("docs/openapi.json", openApi(endpoints)),
-  readme(),
+  between("README.md", "drivers", driverTable()),
+  between("docs/metrics.md", "metrics", metricTable()),
   await kernel("drivers/local/kernel/rows"),
   await kernel("drivers/onnx/kernel/blocks"),
 ];
 
-/** The README with the table of drivers between its marks. */
-function readme(): GeneratedFile {
-  const [begin, end] = ["<!-- drivers: made by `npm run generate` -->\n", "<!-- end of drivers -->"];
-  const text = readFileSync(join(import.meta.dirname, "..", "README.md"), "utf8");
+/** A page with a generated part between its marks. */
+function between(path: string, what: string, part: string): GeneratedFile {
+  const [begin, end] = [`<!-- ${what}: made by \`npm run generate\` -->\n`, `<!-- end of ${what} -->`];
+  const text = readFileSync(join(import.meta.dirname, "..", path), "utf8");
   const [before = "", rest = ""] = text.split(begin);
   const after = rest.slice(rest.indexOf(end));
+  return { path, text: `${before}${begin}${part}${after}` };
+}
+
+function driverTable(): string {
   const rows = drivers.map(({ name, about }) => `| \`${name}\` | ${about} |\n`);
-  return { path: "README.md", text: `${before}${begin}| driver | |\n|---|---|\n${rows.join("")}${after}` };
+  return `| driver | |\n|---|---|\n${rows.join("")}`;
+}
+
+function metricTable(): string {
+  const definitions: readonly MetricDefinition[] = Object.values(METRICS);
+  const rows = definitions.map(({ name, type, help, labels }) => {
+    const named = labels.map((label) => `\`${label}\``).join(", ");
+    return `| \`${name}\` | ${type} | ${named} | ${help} |\n`;
+  });
+  return `| metric | type | labels | what it says |\n|---|---|---|---|\n${rows.join("")}`;
 }
 
 /** A kernel, compiled and wrapped in a module that every build copies by itself. `path`: of its files, without endings. */

@@ -17,7 +17,7 @@ export const chatCompletions = definePost({
     checkChat(body);
     const tools = chatToolUse(body);
     const { route } = context.services.resolve(body.model);
-    const served = new ServedGeneration(route, context, request);
+    const served = new ServedGeneration(route, "chat", context, request);
     const raw = served.generate((model) => chatGeneration(body, { route, tenant, model }), signal);
     const events = route.template.strip ? stripped(raw) : raw;
     const options: ChatResponseOptions = {
