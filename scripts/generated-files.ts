@@ -7,6 +7,7 @@ import { endpoints } from "../src/endpoints/index.ts";
 import { openApi } from "../src/endpoints/openapi.ts";
 import { METRICS, type MetricDefinition } from "../src/telemetry/metric-table.ts";
 import { templates } from "../src/templates/index.ts";
+import { grafanaDashboard } from "./grafana-dashboard.ts";
 
 export interface GeneratedFile {
   /** From the root of the repository. */
@@ -28,16 +29,25 @@ const schema = configSchema(
 export const generatedFiles: readonly GeneratedFile[] = [
   json("config/dolly.schema.json", configJsonSchema(schema)),
   json("docs/openapi.json", openApi(endpoints)),
+  json("deploy/grafana/dolly-gateway.json", grafanaDashboard()),
+  // A chart reads no file outside its folder.
+  json("deploy/helm/dolly-gateway/files/dolly-gateway.json", grafanaDashboard()),
+  { path: "deploy/helm/dolly-gateway/files/alerts.yaml", text: read("deploy/prometheus/alerts.yaml") },
   between("README.md", "drivers", driverTable()),
   between("docs/metrics.md", "metrics", metricTable()),
   await kernel("drivers/local/kernel/rows"),
   await kernel("drivers/onnx/kernel/blocks"),
 ];
 
+/** A file by its path from the root of the repository. */
+function read(path: string): string {
+  return readFileSync(join(import.meta.dirname, "..", path), "utf8");
+}
+
 /** A page with a generated part between its marks. */
 function between(path: string, what: string, part: string): GeneratedFile {
   const [begin, end] = [`<!-- ${what}: made by \`npm run generate\` -->\n`, `<!-- end of ${what} -->`];
-  const text = readFileSync(join(import.meta.dirname, "..", path), "utf8");
+  const text = read(path);
   const [before = "", rest = ""] = text.split(begin);
   const after = rest.slice(rest.indexOf(end));
   return { path, text: `${before}${begin}${part}${after}` };
