@@ -40,6 +40,7 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY bin bin
 COPY config config
+COPY eval eval
 COPY models models
 COPY package.json LICENSE NOTICE ./
 USER 1000:1000
@@ -60,6 +61,7 @@ COPY --from=build-cuda /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY bin bin
 COPY config config
+COPY eval eval
 COPY models models
 COPY package.json LICENSE NOTICE ./
 USER 1000:1000

@@ -20,6 +20,7 @@ const USAGE = `usage: npm run bench:overhead -- [options]
   --requests N   answers in one piece that each client asks for in a round (default 100)
   --tokens N     tokens of each stream, one chunk a token (default 4000)
   --rounds N     rounds, after one that warms up (default 5)
+  --bare         without metrics
 `;
 
 const { values: options } = parseArgs({
@@ -28,6 +29,7 @@ const { values: options } = parseArgs({
     requests: { type: "string", default: "100" },
     tokens: { type: "string", default: "4000" },
     rounds: { type: "string", default: "5" },
+    bare: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -66,7 +68,8 @@ interface FakeGateway {
 async function startFake(config: string, clients: number): Promise<FakeGateway> {
   const answers = [{ texts: ["Something, since you ask."] }];
   const placement = { driver: "fake", answers, parallel: clients, context_length: 1 << 16 };
-  writeFileSync(config, stringify({ models: { fake: { preload: true, placements: [placement] } } }));
+  const models = { fake: { preload: true, placements: [placement] } };
+  writeFileSync(config, stringify({ metrics: !options.bare, models }));
   const port = await freePort();
   const command = [join(checkout, "bin", "dolly.js"), "serve", "--config", config, "--port", String(port)];
   const server = await startServer({
