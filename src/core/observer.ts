@@ -54,10 +54,15 @@ export interface RequestObserver {
 
 /** Told what happens, to count, measure or trace it. Never throws, and is never told a prompt's or answer's text to keep. */
 export interface Observer {
-  request(request: { readonly method: string; readonly headers: RequestHeaders }): RequestObserver;
+  request(request: ObservedRequest): RequestObserver;
 }
 
-export type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>;
+export interface ObservedRequest {
+  readonly method: string;
+  /** The request's target, with its query. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
 
 /** Keeps nothing; a client's trace context goes through to whoever computes the answer. */
 export const UNOBSERVED: Observer = {

@@ -83,7 +83,7 @@ export interface BodilessDefinition {
   readonly query?: Readonly<Record<string, object>>;
   /** For operators only. */
   readonly admin?: true;
-  /** For operators, and for whoever collects metrics. */
+  /** With `admin`: also for whoever collects metrics. */
   readonly scraped?: true;
   /** The 200 answer is text, not JSON. */
   readonly text?: true;
@@ -104,7 +104,7 @@ export interface Endpoint {
   readonly streams: boolean;
   /** For operators only: the HTTP room lets nobody else in. */
   readonly admin: boolean;
-  /** As `admin`, with `metrics_key` too. */
+  /** With `admin`: `metrics_key` opens it too. */
   readonly scraped?: true;
   /** The 200 answer is text, not JSON. */
   readonly text?: true;

@@ -32,7 +32,8 @@ export class GenerationMeter {
     record: EndpointRequest<unknown>["record"],
     observer: GenerationObserver,
   ): AsyncGenerator<GenerationEvent, void, undefined> {
-    let failure: unknown = new GatewayError("client_closed_request", "Nobody waits for the answer any more.");
+    let ended = false;
+    let failure: unknown;
     try {
       for await (const event of events) {
         const at = this.#monotonic();
@@ -40,12 +41,12 @@ export class GenerationMeter {
         observer.see(event, at);
         yield event;
       }
-      failure = undefined;
+      ended = true;
     } catch (error) {
       failure = error;
       throw error;
     } finally {
-      observer.end(failure, this.#monotonic());
+      observer.end(ended ? undefined : (failure ?? left()), this.#monotonic());
       record(this.#fields());
     }
   }
@@ -82,3 +83,6 @@ export class GenerationMeter {
     };
   }
 }
+
+/** For an answer that nobody waits for any more. */
+const left = (): GatewayError => new GatewayError("client_closed_request", "The client went away.");

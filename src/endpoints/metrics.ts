@@ -5,6 +5,7 @@ export const metricsEndpoint = defineGet({
   path: "/metrics",
   summary: "What is measured, in Prometheus' text format",
   response: { type: "string" },
+  admin: true,
   scraped: true,
   text: true,
   async handle(_request, { metrics }) {

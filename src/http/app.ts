@@ -112,8 +112,8 @@ function createApp(
     const id = requestId(request.headers["x-request-id"]) ?? context.newId("req_");
     const { monotonic } = context;
     const { lingerMs } = settings;
-    const { method = "", headers } = request;
-    const observed = observer.request({ method, headers });
+    const { method = "", url = "", headers } = request;
+    const observed = observer.request({ method, url, headers });
     const exchange: Exchange = new Exchange(
       { request, response, id, log, observer: observed, lingerMs, monotonic },
       () => state.running.delete(exchange),

@@ -40,8 +40,7 @@ function answerWith(endpoint: Endpoint, context: EndpointContext, settings: Http
     const work = async (): Promise<void> => {
       try {
         const { adminKey, metricsKey } = settings;
-        if (endpoint.admin) requireOperator(request, [adminKey]);
-        if (endpoint.scraped) requireOperator(request, [adminKey, metricsKey]);
+        if (endpoint.admin) requireOperator(request, endpoint.scraped ? [adminKey, metricsKey] : [adminKey]);
         const reply = await endpoint.handle(
           {
             params: joined(request.params),

@@ -11,6 +11,9 @@ export interface Telemetry {
   close(): Promise<void>;
 }
 
+/** What machines ask every few seconds; a trace of each would hide those of people. */
+const PROBES = ["/health", "/ready", "/metrics"];
+
 /** What the config asks for; the libraries of what it does not ask for are not loaded. Throws OperatorError. */
 export async function createTelemetry(
   config: Pick<Config, "metrics" | "tracing">,
@@ -32,7 +35,9 @@ function observerOf(metrics: Metrics | undefined, traces: Traces | undefined): O
   return {
     request(request) {
       metrics?.requestBegan();
-      const traced = traces?.request(request.method, request.headers);
+      const traced = PROBES.includes(request.url)
+        ? undefined
+        : traces?.request(request.method, request.headers);
       const passedOn = UNOBSERVED.request(request);
       return {
         trace: traced?.context ?? passedOn.trace,

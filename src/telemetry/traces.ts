@@ -31,6 +31,8 @@ export async function createTraces(
 ): Promise<Traces> {
   const { sdk, exporter, resources } = await packages();
   const delivery = new exporter.OTLPTraceExporter({ url, headers, timeoutMillis: DELIVERY_MS });
+  // Without what may be secret in the rest of the URL.
+  const collector = new URL(url).host;
   let failing = false;
   const provider = new sdk.TracerProvider({
     resource: resources.resourceFromAttributes({ "service.name": service_name, "service.version": version }),
@@ -42,7 +44,8 @@ export async function createTraces(
             delivery.export(spans, (result) => {
               const failed = result.error !== undefined || result.code !== 0;
               // Once, not for each batch: a collector may be away for long.
-              if (failed && !failing) log.warn({ err: result.error, url }, "traces cannot be delivered");
+              if (failed && !failing)
+                log.warn({ err: result.error, collector }, "traces cannot be delivered");
               failing = failed;
               done(result);
             });

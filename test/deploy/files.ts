@@ -27,8 +27,16 @@ const KUBERNETES = "1.33.0";
 
 const PROFILES = ["cpu", "gpu", "cluster", "ui"];
 
-/** Where kubeconform finds schemas, such as those of KubeRay; comma-separated, with its placeholders. */
-const schemas = (process.env["KUBECONFORM_SCHEMAS"] ?? "default").split(",");
+/**
+ * Where kubeconform finds schemas, with its own placeholders: a comma-separated list. By default in the internet, those of
+ * custom resources (KubeRay's, the Prometheus operator's) too; elsewhere those that are missing are left out.
+ */
+const { KUBECONFORM_SCHEMAS } = process.env;
+const schemas = KUBECONFORM_SCHEMAS?.split(",") ?? [
+  "default",
+  "https://raw.githubusercontent.com/datreeio/CRDs-catalog/main/{{.Group}}/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json",
+];
+const missing = KUBECONFORM_SCHEMAS === undefined ? [] : ["-ignore-missing-schemas"];
 
 /** Checks of files by the tools that read them. */
 export const fileChecks: readonly Check[] = [
@@ -79,8 +87,17 @@ export const fileChecks: readonly Check[] = [
           const rendered = await run(tool, args);
           succeeded(rendered);
           const locations = schemas.flatMap((location) => ["-schema-location", location]);
-          const options = ["-strict", "-summary", "-kubernetes-version", KUBERNETES, ...locations];
-          return succeeded(await run(conform, options, { input: rendered.stdout }));
+          const options = [
+            "-strict",
+            "-summary",
+            "-kubernetes-version",
+            KUBERNETES,
+            ...missing,
+            ...locations,
+          ];
+          const summary = succeeded(await run(conform, options, { input: rendered.stdout }));
+          if (summary.includes("Valid: 0")) throw new Error(`no schema was found: ${summary}`);
+          return summary;
         },
       },
     ];

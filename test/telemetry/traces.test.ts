@@ -58,14 +58,17 @@ test("a request is a trace: request, attempt, generation, with GenAI attributes 
 test("a failure is in the spans by its code, and what the client did wrong is no error of the server's", async () => {
   const receiver = await otlpReceiver();
   const tracing = { endpoint: receiver.url };
-  const { chat, close } = await observedGateway(
+  const { address, chat, close } = await observedGateway(
     { tracing },
     { placements: [{ ...scripted, crash_on: "long" }] },
   );
+  expect((await fetch(`${address}/health`)).status).toBe(200);
   expect((await chat({ temperature: 3 })).status).toBe(400);
   expect((await chat(asked)).status).toBe(500);
   await close();
-  const [refused, failed] = receiver.spans.filter(({ parentSpanId }) => parentSpanId === undefined);
+  const requests = receiver.spans.filter(({ parentSpanId }) => parentSpanId === undefined);
+  expect(requests).toHaveLength(2);
+  const [refused, failed] = requests;
   expect(refused).toMatchObject({ attributes: { "error.type": "invalid_value" }, status: { code: 0 } });
   expect(failed).toMatchObject({ attributes: { "error.type": "engine_crashed" }, status: { code: 2 } });
   const crashed = { attributes: { "error.type": "engine_crashed" }, status: { code: 2 } };
