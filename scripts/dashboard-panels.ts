@@ -53,13 +53,13 @@ export const ROWS: readonly Row[] = [
     panels: [
       {
         title: "Requests",
-        about: "HTTP requests a second, by endpoint and status.",
+        about: "HTTP requests a second, by endpoint and status, without those of probes.",
         unit: "reqps",
         queries: [
           {
             expr: sumBy(
               "http_route, http_response_status_code",
-              rate(`${M.httpDuration.name}_count`, `${INSTANCE}, http_route!="/metrics"`),
+              rate(`${M.httpDuration.name}_count`, `${INSTANCE}, http_route!~"/metrics|/health|/ready"`),
             ),
             legend: "{{http_route}} {{http_response_status_code}}",
           },

@@ -41,9 +41,11 @@ const missing = KUBECONFORM_SCHEMAS === undefined ? [] : ["-ignore-missing-schem
 /** Checks of files by the tools that read them. */
 export const fileChecks: readonly Check[] = [
   {
-    name: "alerts: rules and their tests",
+    name: "Prometheus' config, alerts and their tests",
     needs: [promtool],
     async run([tool = ""]) {
+      const config = ["check", "config", "--syntax-only", "prometheus.yaml"];
+      succeeded(await run(tool, config, { cwd: prometheusFolder }));
       succeeded(await run(tool, ["check", "rules", "alerts.yaml"], { cwd: prometheusFolder }));
       return succeeded(await run(tool, ["test", "rules", "alerts.test.yaml"], { cwd: prometheusFolder }));
     },
