@@ -3,13 +3,10 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
-import { drivers } from "../../drivers/index.ts";
-import { readDocument } from "../../src/config/document.ts";
-import { parseConfig } from "../../src/config/load.ts";
 import { ERROR_CODES } from "../../src/errors.ts";
 import { METRICS } from "../../src/telemetry/metric-table.ts";
-import { templates } from "../../src/templates/index.ts";
 import { deploy, root } from "./check.ts";
+import { checkGatewayConfig, isServed } from "./gateway-config.ts";
 
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
 
@@ -59,24 +56,6 @@ test("alerts ask only for metrics, error codes and placement states that there a
   }
 });
 
-const env = {
-  DOLLY_MODEL_FILE: "/models/m.gguf",
-  DOLLY_METRICS_KEY: "k",
-  DOLLY_ADMIN_KEY: "k",
-  VLLM_API_KEY: "k",
-};
-
-/** Throws what an operator would be told of the config. */
-function check(name: string, text: string): void {
-  const document = readDocument(name, Buffer.from(text), env);
-  parseConfig(
-    document,
-    [],
-    drivers,
-    templates.map((one) => one.name),
-  );
-}
-
 const composed = readdirSync(join(deploy, "compose")).filter((name) => name.endsWith(".yaml"));
 const chart = join(deploy, "helm", "dolly-gateway");
 const valuesFiles = ["values.yaml", ...readdirSync(join(chart, "ci")).map((name) => join("ci", name))];
@@ -96,13 +75,10 @@ function withoutNulls(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, one]) => [key, withoutNulls(one)]));
 }
 
-const known = drivers.map(({ name }) => name);
-/** Whether every driver that the config names is in this build. */
-const served = (text: string): boolean =>
-  [...text.matchAll(/"?\bdriver"?: ?"?([\w-]+)/g)].every(([, driver = ""]) => known.includes(driver));
-
 for (const [name, text] of configs) {
-  test.runIf(served(text))(`${name} is a config that the gateway takes`, () => check(name, text));
+  test.runIf(isServed(text))(`${name} is a config that the gateway takes`, () =>
+    checkGatewayConfig(name, text),
+  );
 }
 
 test("docker compose mounts files that there are, and the gateways can change nothing but their cache", () => {

@@ -1,6 +1,9 @@
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
+import { parseAllDocuments } from "yaml";
+import { z } from "zod";
 import { type Check, deploy, root, succeeded, type Tool } from "./check.ts";
+import { checkGatewayConfig, isServed } from "./gateway-config.ts";
 import { run } from "./tools.ts";
 
 const promtool: Tool = { names: ["promtool"], install: "Debian's package prometheus" };
@@ -88,6 +91,7 @@ export const fileChecks: readonly Check[] = [
           const args = ["template", "dolly", chart, "--kube-version", KUBERNETES, "--values", values];
           const rendered = await run(tool, args);
           succeeded(rendered);
+          checkRendered(rendered.stdout);
           const locations = schemas.flatMap((location) => ["-schema-location", location]);
           const options = [
             "-strict",
@@ -113,3 +117,19 @@ export const fileChecks: readonly Check[] = [
     },
   },
 ];
+
+const rendering = z.object({
+  kind: z.string(),
+  metadata: z.object({ name: z.string() }),
+  data: z.record(z.string(), z.string()).optional(),
+});
+
+/** Throws where the gateway would not take its config, or a secret would stand in the release. */
+function checkRendered(text: string): void {
+  const resources = parseAllDocuments(text).map((document) => rendering.parse(document.toJS()));
+  if (resources.some(({ kind }) => kind === "Secret")) throw new Error("the chart makes a secret");
+  const config = resources.find(({ kind, metadata }) => kind === "ConfigMap" && metadata.name === "dolly");
+  const written = config?.data?.["dolly.yaml"];
+  if (written === undefined) throw new Error("the chart writes no dolly.yaml");
+  if (isServed(written)) checkGatewayConfig("dolly.yaml", written);
+}
