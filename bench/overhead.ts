@@ -2,7 +2,9 @@
  * What the gateway itself costs, without an engine: the fake driver answers from its own process, a token as soon as the
  * one before was taken. README.md tells the method.
  */
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -20,6 +22,8 @@ const USAGE = `usage: npm run bench:overhead -- [options]
   --requests N   answers in one piece that each client asks for in a round (default 100)
   --tokens N     tokens of each stream, one chunk a token (default 4000)
   --rounds N     rounds, after one that warms up (default 5)
+  --bare         without metrics
+  --traced       with a trace of every request, sent to a collector that throws it away
 `;
 
 const { values: options } = parseArgs({
@@ -28,6 +32,8 @@ const { values: options } = parseArgs({
     requests: { type: "string", default: "100" },
     tokens: { type: "string", default: "4000" },
     rounds: { type: "string", default: "5" },
+    bare: { type: "boolean", default: false },
+    traced: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -37,8 +43,11 @@ const CHAT = { model: "fake", messages: [{ role: "user", content: "Say something
 async function main(): Promise<void> {
   const clients = wholeNumber("clients");
   const scratch = mkdtempSync(join(tmpdir(), "dolly-overhead-"));
+  const collector = await startCollector();
   try {
-    const gateway = await startFake(join(scratch, "dolly.yaml"), clients);
+    const tracing = options.traced ? { tracing: { endpoint: collector.url } } : {};
+    const telemetry = { metrics: !options.bare, ...tracing };
+    const gateway = await startFake(join(scratch, "dolly.yaml"), clients, telemetry);
     try {
       const rounds: Figures[] = [];
       for (let round = 0; round <= wholeNumber("rounds"); round += 1) {
@@ -52,8 +61,20 @@ async function main(): Promise<void> {
       await gateway.stop();
     }
   } finally {
+    collector.close();
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+/** Takes traces as a collector does and throws them away. */
+async function startCollector(): Promise<{ url: string; close(): void }> {
+  const port = await freePort();
+  const server = createServer((request, response) => {
+    request.resume().once("end", () => response.end("{}"));
+  });
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  return { url: `http://127.0.0.1:${port}/v1/traces`, close: () => server.close() };
 }
 
 interface FakeGateway {
@@ -63,10 +84,11 @@ interface FakeGateway {
   stop(): Promise<void>;
 }
 
-async function startFake(config: string, clients: number): Promise<FakeGateway> {
+async function startFake(config: string, clients: number, telemetry: object): Promise<FakeGateway> {
   const answers = [{ texts: ["Something, since you ask."] }];
   const placement = { driver: "fake", answers, parallel: clients, context_length: 1 << 16 };
-  writeFileSync(config, stringify({ models: { fake: { preload: true, placements: [placement] } } }));
+  const models = { fake: { preload: true, placements: [placement] } };
+  writeFileSync(config, stringify({ ...telemetry, models }));
   const port = await freePort();
   const command = [join(checkout, "bin", "dolly.js"), "serve", "--config", config, "--port", String(port)];
   const server = await startServer({

@@ -5,7 +5,9 @@ import { drivers } from "../drivers/index.ts";
 import { configJsonSchema, configSchema } from "../src/config/schema.ts";
 import { endpoints } from "../src/endpoints/index.ts";
 import { openApi } from "../src/endpoints/openapi.ts";
+import { METRICS, type MetricDefinition } from "../src/telemetry/metric-table.ts";
 import { templates } from "../src/templates/index.ts";
+import { grafanaDashboard } from "./grafana-dashboard.ts";
 
 export interface GeneratedFile {
   /** From the root of the repository. */
@@ -27,19 +29,42 @@ const schema = configSchema(
 export const generatedFiles: readonly GeneratedFile[] = [
   json("config/dolly.schema.json", configJsonSchema(schema)),
   json("docs/openapi.json", openApi(endpoints)),
-  readme(),
+  json("deploy/grafana/dolly-gateway.json", grafanaDashboard()),
+  // A chart reads no file outside its folder.
+  json("deploy/helm/dolly-gateway/files/dolly-gateway.json", grafanaDashboard()),
+  { path: "deploy/helm/dolly-gateway/files/alerts.yaml", text: read("deploy/prometheus/alerts.yaml") },
+  between("README.md", "drivers", driverTable()),
+  between("docs/metrics.md", "metrics", metricTable()),
   await kernel("drivers/local/kernel/rows"),
   await kernel("drivers/onnx/kernel/blocks"),
 ];
 
-/** The README with the table of drivers between its marks. */
-function readme(): GeneratedFile {
-  const [begin, end] = ["<!-- drivers: made by `npm run generate` -->\n", "<!-- end of drivers -->"];
-  const text = readFileSync(join(import.meta.dirname, "..", "README.md"), "utf8");
+/** A file by its path from the root of the repository. */
+function read(path: string): string {
+  return readFileSync(join(import.meta.dirname, "..", path), "utf8");
+}
+
+/** A page with a generated part between its marks. */
+function between(path: string, what: string, part: string): GeneratedFile {
+  const [begin, end] = [`<!-- ${what}: made by \`npm run generate\` -->\n`, `<!-- end of ${what} -->`];
+  const text = read(path);
   const [before = "", rest = ""] = text.split(begin);
   const after = rest.slice(rest.indexOf(end));
+  return { path, text: `${before}${begin}${part}${after}` };
+}
+
+function driverTable(): string {
   const rows = drivers.map(({ name, about }) => `| \`${name}\` | ${about} |\n`);
-  return { path: "README.md", text: `${before}${begin}| driver | |\n|---|---|\n${rows.join("")}${after}` };
+  return `| driver | |\n|---|---|\n${rows.join("")}`;
+}
+
+function metricTable(): string {
+  const definitions: readonly MetricDefinition[] = Object.values(METRICS);
+  const rows = definitions.map(({ name, type, help, labels }) => {
+    const named = labels.map((label) => `\`${label}\``).join(", ");
+    return `| \`${name}\` | ${type} | ${named} | ${help} |\n`;
+  });
+  return `| metric | type | labels | what it says |\n|---|---|---|---|\n${rows.join("")}`;
 }
 
 /** A kernel, compiled and wrapped in a module that every build copies by itself. `path`: of its files, without endings. */

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { packageVersion } from "./cli/package.ts";
 import { buildRoutes } from "./config/routes.ts";
 import type { Config } from "./config/schema.ts";
 import type { Driver, LoadContext } from "./core/driver.ts";
@@ -11,6 +12,7 @@ import { type LoadDisplay, Pool } from "./routing/pool.ts";
 import type { Route, Services } from "./routing/route.ts";
 import { createRouter } from "./routing/router.ts";
 import { createServices } from "./routing/services.ts";
+import { createTelemetry } from "./telemetry/telemetry.ts";
 import { chooseTemplate, templateNamed } from "./templates/index.ts";
 
 export interface GatewayParts {
@@ -60,11 +62,20 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const pool = new Pool({ log, context, showLoad, monotonic, after, graceMs });
   const services = createServices({ router, pool, log, monotonic, context });
   const responses = await responseStore(config.responses, { folder, cacheDir }, Date.now);
+  const telemetry = await createTelemetry(config, {
+    version: packageVersion,
+    log,
+    placements: () =>
+      services.routes().map((route) => ({ model: route.name, placements: services.placements(route) })),
+  });
+  const { metrics, observer } = telemetry;
+  const { admin_key: adminKey, metrics_key: metricsKey } = config;
   const server = createServer({
     endpoints,
-    context: { services, responses, now: () => Math.floor(Date.now() / 1000), monotonic, newId },
+    context: { services, responses, now: () => Math.floor(Date.now() / 1000), monotonic, newId, metrics },
     log,
-    settings: { stallMs: config.client_stall_timeout * 1000, adminKey: config.admin_key },
+    observer,
+    settings: { stallMs: config.client_stall_timeout * 1000, adminKey, metricsKey },
   });
   return {
     services,
@@ -82,6 +93,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
       await server.close({ graceMs });
       await pool.close();
       responses.close();
+      await telemetry.close();
     },
   };
 }

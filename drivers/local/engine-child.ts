@@ -31,7 +31,9 @@ export interface EngineStart {
 }
 
 /** What an engine last said of itself. */
-export type EngineLoad = Pick<ModelStatus, "busySlots" | "waiting" | "memoryBytes">;
+export type EngineLoad = Pick<ModelStatus, "busySlots" | "waiting" | "memoryBytes" | "kvUsage">;
+
+const IDLE: EngineLoad = { busySlots: 0, waiting: 0, memoryBytes: null, kvUsage: 0 };
 
 /** How a process ended. */
 export interface Exit {
@@ -68,7 +70,7 @@ export class EngineChild {
   #ended = false;
   /** What the process gave as the reason for its end. */
   #failure: string | undefined;
-  #load: EngineLoad = { busySlots: 0, waiting: 0, memoryBytes: null };
+  #load: EngineLoad = IDLE;
   /** What it was computing when it ended. */
   casualties: readonly GenerationRequest[] = [];
   readonly exited: Promise<Exit>;
@@ -195,8 +197,8 @@ export class EngineChild {
       this.#idleIfDone();
       return;
     }
-    const { busy, waiting, memoryBytes } = message;
-    this.#load = { busySlots: busy, waiting, memoryBytes };
+    const { busy, waiting, memoryBytes, kvUsage } = message;
+    this.#load = { busySlots: busy, waiting, memoryBytes, kvUsage };
     for (const [id, event] of message.events) {
       const stream = this.#streams.get(id);
       if (stream === undefined) continue;
@@ -249,7 +251,7 @@ export class EngineChild {
     if (this.#ended) return;
     this.#ended = true;
     this.#watchdog.idle();
-    this.#load = { busySlots: 0, waiting: 0, memoryBytes: null };
+    this.#load = IDLE;
     const streams = [...this.#streams.values()];
     this.casualties = streams.filter(({ running }) => running).map(({ request }) => request);
     for (const { events, told } of streams) events.fail(told ? crashed() : lost());

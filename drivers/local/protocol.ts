@@ -5,7 +5,7 @@ import type { ScoredId } from "./logprobs.ts";
 import type { PackedVocabulary } from "./vocabulary.ts";
 
 /** Changes with every change of a message, so that two builds of the gateway never talk past each other. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 export interface RoomLimits {
   /** Most prompt tokens of a step while answers are running; null: by their pace. */
@@ -70,6 +70,8 @@ export interface StepReport {
   readonly busy: number;
   /** Requests that wait for a slot. */
   readonly waiting: number;
+  /** 0 to 1: how much of the KV cache holds tokens of running answers. */
+  readonly kvUsage: number;
   /** Resident bytes of the process, at most a second old while it computes. */
   readonly memoryBytes: number;
 }

@@ -58,6 +58,6 @@ export class Quarantine {
 
 /** Of everything that the engine computes by; whose request it is and when it has to be done do not matter. */
 function fingerprintOf(request: GenerationRequest): string {
-  const { tenant: _tenant, priority: _priority, maxTimeMs: _maxTimeMs, ...computed } = request;
+  const { tenant: _tenant, priority: _priority, maxTimeMs: _maxTimeMs, trace: _trace, ...computed } = request;
   return createHash("sha256").update(JSON.stringify(computed)).digest("base64");
 }

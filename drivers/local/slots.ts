@@ -61,6 +61,12 @@ export class Slots {
     return this.#slots.length - this.busy;
   }
 
+  /** 0 to 1: how much of the KV caches holds tokens of busy slots. */
+  get usage(): number {
+    const used = this.#slots.reduce((sum, { busy, tokens }) => sum + (busy ? tokens.length : 0), 0);
+    return used / (this.#slots.length * this.#engine.info.contextLength);
+  }
+
   /** Gives the prompt a slot with as much of it computed as can be, or says what to wait for; undefined: all are busy. */
   take(wanted: Wanted): Taken | Awaited | undefined {
     const choice = chooseSlot(this.#slots, wanted, this.#everybodyShares);

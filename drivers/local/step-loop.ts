@@ -20,7 +20,7 @@ export interface StepLoopParts {
   readonly vocabulary: Vocabulary;
   readonly limits: RoomLimits;
   /** Takes what there is to tell after each step, and after what happens between steps. */
-  readonly report: (report: Pick<StepReport, "events" | "busy" | "waiting">) => void;
+  readonly report: (report: Omit<StepReport, "type" | "memoryBytes">) => void;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonic: () => number;
   /** A fresh seed for a request that names none: a safe integer. */
@@ -323,6 +323,6 @@ export class StepLoop {
     const waiting = this.#admission.waiting;
     const events = this.#told;
     this.#told = [];
-    this.#parts.report({ events, busy, waiting });
+    this.#parts.report({ events, busy, waiting, kvUsage: this.#slots.usage });
   }
 }

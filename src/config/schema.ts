@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Driver } from "../core/driver.ts";
 import { responsesConfig } from "./responses.ts";
+import { telemetryOptions } from "./telemetry.ts";
 
 /** Seconds that fit a Node timer, which turns anything longer into one millisecond. */
 const LONGEST_TIMER = Math.floor((2 ** 31 - 1) / 1000);
@@ -140,6 +141,7 @@ export function configSchema(drivers: readonly Driver[], templates: readonly str
         .describe(
           "Key for the /admin endpoints, as a bearer token; without one they answer to this machine only. Keep it out of the file: name an environment variable.",
         ),
+      ...telemetryOptions,
       client_stall_timeout: seconds()
         .gt(0)
         .default(30)

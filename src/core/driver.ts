@@ -27,6 +27,8 @@ export interface ModelStatus {
   readonly memoryBytes: number | null;
   /** How often its engine was started again. */
   readonly restarts: number;
+  /** 0 to 1: how much of its KV cache holds tokens of running answers; absent where that is not known. */
+  readonly kvUsage?: number;
 }
 
 /** A loaded model. Its native code runs elsewhere: nothing here blocks longer than tokenising one prompt. */

@@ -1,3 +1,5 @@
+import type { TraceContext } from "./trace-context.ts";
+
 /** How probabilities are shaped before a token is drawn. */
 export interface SamplingParameters {
   /** 0 to 2; 0 takes the most likely token. */
@@ -119,6 +121,8 @@ export interface GenerationRequest extends Scheduling {
   readonly logprobs: number | null;
   /** The same for the prompt's own tokens. */
   readonly promptLogprobs: number | null;
+  /** The trace that it belongs to, for a driver that has it computed elsewhere; changes nothing of the answer. */
+  readonly trace?: TraceContext;
 }
 
 /** A vocabulary entry. */

@@ -65,6 +65,7 @@ function placementBody({ id, driver, state, progress, loaded }: PlacementStatus)
     context_length: loaded?.contextLength ?? null,
     memory_bytes: loaded?.memoryBytes ?? null,
     slots: loaded === null ? null : { total: loaded.slots, busy: loaded.busySlots },
+    kv_usage: loaded?.kvUsage ?? null,
     queued_requests: loaded?.waiting ?? 0,
     restarts: loaded?.restarts ?? 0,
   };

@@ -18,7 +18,7 @@ export const chatCompletions = definePost({
     checkChat(body);
     const tools = chatToolUse(body);
     const { route } = context.services.resolve(body.model);
-    const served = new ServedGeneration(route, context, request);
+    const served = new ServedGeneration(route, "chat", context, request);
     const reported = body.return_token_ids === true ? new ReportedTokens() : undefined;
     const raw = served.generate((model) => {
       const generation = chatGeneration(body, { route, tenant, model });

@@ -25,7 +25,7 @@ export const completions = definePost({
     const resolved = context.services.resolve(body.model);
     checkCompletion(body, resolved);
     const { route, instruct } = resolved;
-    const served = new ServedGeneration(route, context, request);
+    const served = new ServedGeneration(route, "text_completion", context, request);
     const prompts = completionPrompts(body);
     const stop = new AbortController();
     const signal = AbortSignal.any([request.signal, stop.signal]);

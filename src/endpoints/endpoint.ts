@@ -1,5 +1,6 @@
 import type { output, ZodType } from "zod";
 import type { Log } from "../core/log.ts";
+import type { RequestObserver } from "../core/observer.ts";
 import type { Services } from "../routing/route.ts";
 import type { ParameterRules } from "./parameter-rules.ts";
 import type { ResponseStore } from "./responses/store.ts";
@@ -17,6 +18,7 @@ export interface EndpointRequest<Body> {
   /** Whose request it is, by the key that it shows; "" without one. */
   readonly tenant: string;
   readonly log: Log;
+  readonly observer: RequestObserver;
   /** Adds fields to the request's one log line: model, tokens, times, finish reason; never a prompt. */
   record(fields: Readonly<Record<string, string | number | boolean | null>>): void;
 }
@@ -27,6 +29,12 @@ export type EndpointReply =
       readonly status?: number;
       readonly headers?: Readonly<Record<string, string>>;
       readonly body: object;
+    }
+  | {
+      readonly kind: "text";
+      readonly contentType: string;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body: string;
     }
   | {
       /** Each value becomes one `data:` frame; `data: [DONE]` follows the last. The first is awaited before the headers. */
@@ -47,6 +55,8 @@ export interface EndpointContext {
   monotonic(): number;
   /** A fresh id with the prefix, such as `chatcmpl-…`. */
   newId(prefix: string): string;
+  /** Everything that is measured, for Prometheus; undefined where nothing is. */
+  readonly metrics?: { readonly contentType: string; text(): Promise<string> } | undefined;
 }
 
 /** An endpoint that takes a JSON body. */
@@ -75,6 +85,10 @@ export interface BodilessDefinition {
   readonly query?: Readonly<Record<string, object>>;
   /** For operators only. */
   readonly admin?: true;
+  /** With `admin`: also for whoever collects metrics. */
+  readonly scraped?: true;
+  /** The 200 answer is text, not JSON. */
+  readonly text?: true;
   handle(request: EndpointRequest<unknown>, context: EndpointContext): Promise<EndpointReply>;
 }
 
@@ -92,5 +106,9 @@ export interface Endpoint {
   readonly streams: boolean;
   /** For operators only: the HTTP room lets nobody else in. */
   readonly admin: boolean;
+  /** With `admin`: `metrics_key` opens it too. */
+  readonly scraped?: true;
+  /** The 200 answer is text, not JSON. */
+  readonly text?: true;
   handle(request: EndpointRequest<unknown>, context: EndpointContext): Promise<EndpointReply>;
 }

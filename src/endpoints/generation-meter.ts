@@ -1,4 +1,6 @@
 import type { GenerationEvent } from "../core/generation.ts";
+import type { GenerationObserver } from "../core/observer.ts";
+import { GatewayError } from "../errors.ts";
 import type { EndpointContext, EndpointRequest } from "./endpoint.ts";
 
 /** Watches the generations of one request and tells its log line what they took. */
@@ -15,6 +17,11 @@ export class GenerationMeter {
   #lastAt = 0;
   readonly #reasons = new Set<string>();
 
+  /** When it began, in milliseconds of the clock that never goes back. */
+  get startedAt(): number {
+    return this.#startedAt;
+  }
+
   constructor({ monotonic }: Pick<EndpointContext, "monotonic">) {
     this.#monotonic = monotonic;
     this.#startedAt = monotonic();
@@ -23,25 +30,35 @@ export class GenerationMeter {
   async *watch(
     events: AsyncGenerator<GenerationEvent, void, undefined>,
     record: EndpointRequest<unknown>["record"],
+    observer: GenerationObserver,
   ): AsyncGenerator<GenerationEvent, void, undefined> {
+    let ended = false;
+    let failure: unknown;
     try {
       for await (const event of events) {
-        this.#see(event);
+        const at = this.#monotonic();
+        this.#see(event, at);
+        observer.see(event, at);
         yield event;
       }
+      ended = true;
+    } catch (error) {
+      failure = error;
+      throw error;
     } finally {
+      observer.end(ended ? undefined : (failure ?? left()), this.#monotonic());
       record(this.#fields());
     }
   }
 
-  #see(event: GenerationEvent): void {
+  #see(event: GenerationEvent, at: number): void {
     if (event.type === "start") {
       this.#queuedMs = Math.max(this.#queuedMs, event.queuedMs);
       this.#promptTokens += event.promptTokens;
       this.#cachedTokens += event.cachedTokens;
     } else if (event.type === "token") {
-      this.#lastAt = this.#monotonic();
-      this.#firstAt ??= this.#lastAt;
+      this.#lastAt = at;
+      this.#firstAt ??= at;
       this.#tokensSeen += event.tokens.length;
     } else {
       this.#tokensFinished += event.completionTokens;
@@ -66,3 +83,6 @@ export class GenerationMeter {
     };
   }
 }
+
+/** For an answer that nobody waits for any more. */
+const left = (): GatewayError => new GatewayError("client_closed_request", "The client went away.");

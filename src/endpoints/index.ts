@@ -3,6 +3,7 @@ import { chatCompletions } from "./chat-completions.ts";
 import { completions } from "./completions.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { health, readiness } from "./health.ts";
+import { metricsEndpoint } from "./metrics.ts";
 import { listModels, retrieveModel } from "./models.ts";
 import { openApiEndpoint } from "./openapi.ts";
 import { renderChat, renderCompletion } from "./render.ts";
@@ -25,6 +26,7 @@ const described: readonly Endpoint[] = [
   retrieveModel,
   health,
   readiness,
+  metricsEndpoint,
   loadModel,
   unloadModel,
   listAdminModels,

@@ -38,7 +38,7 @@ export function openApi(endpoints: readonly Endpoint[]): object {
 
 const json = (schema: object) => ({ "application/json": { schema } });
 
-function operation({ method, path, summary, body, query, response, streams }: Endpoint): object {
+function operation({ method, path, summary, body, query, response, streams, text }: Endpoint): object {
   const events = { "text/event-stream": { schema: { type: "string" } } };
   const named = Object.entries(query).map(([name, schema]) => ({ name, in: "query", schema }));
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
@@ -54,11 +54,16 @@ function operation({ method, path, summary, body, query, response, streams }: En
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === null ? {} : { requestBody: { required: true, content: json(bodySchema(body)) } }),
     responses: {
-      "200": { description: "Success", content: { ...json(response), ...(streams ? events : {}) } },
+      "200": {
+        description: "Success",
+        content: text ? plain : { ...json(response), ...(streams ? events : {}) },
+      },
       default: { description: "Failure", content: json({ $ref: "#/components/schemas/Error" }) },
     },
   };
 }
+
+const plain = { "text/plain": { schema: { type: "string" } } };
 
 const operationId = (method: string, path: string): string =>
   [method, ...(path.match(/\w+/g) ?? [])].join("_");

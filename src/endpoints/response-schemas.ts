@@ -109,6 +109,7 @@ export const adminModelResponse = object({
       context_length: nullable(integer),
       memory_bytes: nullable(integer),
       slots: nullable(object({ total: integer, busy: integer })),
+      kv_usage: nullable({ type: "number" }),
       queued_requests: integer,
       restarts: integer,
     }),

@@ -1,5 +1,6 @@
 import type { Model } from "../core/driver.ts";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
+import type { Operation, RequestObserver } from "../core/observer.ts";
 import type { Route } from "../routing/route.ts";
 import type { EndpointContext, EndpointRequest } from "./endpoint.ts";
 import { systemFingerprint } from "./fingerprint.ts";
@@ -10,13 +11,22 @@ import type { ResponseHead } from "./response-head.ts";
 export class ServedGeneration {
   readonly #route: Route;
   readonly #context: EndpointContext;
+  readonly #operation: Operation;
+  readonly #observer: RequestObserver;
   readonly #record: EndpointRequest<unknown>["record"];
   readonly #meter: GenerationMeter;
   #fingerprint = "";
 
-  constructor(route: Route, context: EndpointContext, { record }: Pick<EndpointRequest<unknown>, "record">) {
+  constructor(
+    route: Route,
+    operation: Operation,
+    context: EndpointContext,
+    { record, observer }: Pick<EndpointRequest<unknown>, "record" | "observer">,
+  ) {
     this.#route = route;
+    this.#operation = operation;
     this.#context = context;
+    this.#observer = observer;
     this.#record = record;
     this.#meter = new GenerationMeter(context);
     record({ model: route.name });
@@ -26,6 +36,8 @@ export class ServedGeneration {
     prepare: (model: Model) => GenerationRequest,
     signal: AbortSignal,
   ): AsyncGenerator<GenerationEvent, void, undefined> {
+    const subject = { operation: this.#operation, model: this.#route.name };
+    const observer = this.#observer.generation(subject, this.#meter.startedAt);
     const events = this.#context.services.generate(
       this.#route,
       (model) => {
@@ -33,8 +45,9 @@ export class ServedGeneration {
         return prepare(model);
       },
       signal,
+      observer,
     );
-    return this.#meter.watch(events, this.#record);
+    return this.#meter.watch(events, this.#record, observer);
   }
 
   /** A function that gives the response's head; the fingerprint in it is known after the first event. */

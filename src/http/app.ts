@@ -8,6 +8,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import express, { type Application, type ErrorRequestHandler } from "express";
 import type { Log } from "../core/log.ts";
+import { type Observer, UNOBSERVED } from "../core/observer.ts";
 import type { Endpoint, EndpointContext } from "../endpoints/endpoint.ts";
 import { GatewayError } from "../errors.ts";
 import { clientError } from "./error-response.ts";
@@ -31,6 +32,7 @@ export interface HttpServerParts {
   readonly context: EndpointContext;
   readonly log: Log;
   readonly settings?: Partial<HttpSettings>;
+  readonly observer?: Observer;
 }
 
 export interface HttpServer {
@@ -99,7 +101,7 @@ interface ServerState {
 }
 
 function createApp(
-  { endpoints, context, log }: HttpServerParts,
+  { endpoints, context, log, observer = UNOBSERVED }: HttpServerParts,
   settings: HttpSettings,
   state: ServerState,
 ): Application {
@@ -110,8 +112,11 @@ function createApp(
     const id = requestId(request.headers["x-request-id"]) ?? context.newId("req_");
     const { monotonic } = context;
     const { lingerMs } = settings;
-    const exchange: Exchange = new Exchange({ request, response, id, log, lingerMs, monotonic }, () =>
-      state.running.delete(exchange),
+    const { method = "", url = "", headers } = request;
+    const observed = observer.request({ method, url, headers });
+    const exchange: Exchange = new Exchange(
+      { request, response, id, log, observer: observed, lingerMs, monotonic },
+      () => state.running.delete(exchange),
     );
     response.locals.exchange = exchange;
     if (state.draining) throw new GatewayError("shutting_down", "The server is stopping; try again shortly.");

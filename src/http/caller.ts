@@ -15,21 +15,28 @@ export function tenantOf(request: IncomingMessage): string {
 }
 
 /**
- * Throws GatewayError unless the request may use the /admin endpoints: with a configured key, by showing it; without
- * one, by coming from this machine, and neither from a proxy nor from another site's page.
+ * Throws GatewayError unless the request may use what is for operators: where `keys` holds any, by showing one of them;
+ * otherwise by coming from this machine, and neither from a proxy nor from another site's page.
  */
-export function requireAdmin(request: IncomingMessage, adminKey: string | undefined): void {
-  if (adminKey === undefined) {
+export function requireOperator(request: IncomingMessage, keys: readonly (string | undefined)[]): void {
+  const known = keys.filter((key) => key !== undefined);
+  if (known.length === 0) {
     const local = isLoopbackAddress(request.socket.remoteAddress ?? "");
     const forwarded = FORWARDED.some((name) => request.headers[name] !== undefined);
     if (local && !forwarded && !fromAnotherSite(request)) return;
     throw new GatewayError(
       "admin_not_allowed",
-      "The /admin endpoints answer to the gateway's own machine only; set admin_key in its configuration to use them from elsewhere.",
+      "The /admin endpoints and /metrics answer to the gateway's own machine only; set admin_key (for /metrics, metrics_key too) in its configuration to use them from elsewhere.",
     );
   }
-  if (!timingSafeEqual(digest(bearerToken(request) ?? ""), digest(adminKey))) {
-    throw new GatewayError("invalid_api_key", "The /admin endpoints need the admin key as a bearer token.");
+  const shown = digest(bearerToken(request) ?? "");
+  // Each key is compared, whichever it is.
+  const matches = known.map((key) => timingSafeEqual(shown, digest(key)));
+  if (!matches.includes(true)) {
+    throw new GatewayError(
+      "invalid_api_key",
+      "This endpoint needs the admin key (for /metrics, the metrics key does too) as a bearer token.",
+    );
   }
 }
 

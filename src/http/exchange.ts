@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Log } from "../core/log.ts";
+import type { RequestObserver } from "../core/observer.ts";
+import { traceId } from "../core/trace-context.ts";
 import { GatewayError } from "../errors.ts";
 import type { Abortable } from "./running-requests.ts";
 
@@ -11,6 +13,7 @@ export interface ExchangeParts {
   readonly response: ServerResponse;
   readonly id: string;
   readonly log: Log;
+  readonly observer: RequestObserver;
   /** Milliseconds for which a refused body is read on and dropped. */
   readonly lingerMs: number;
   /** Milliseconds of a clock that never goes back. */
@@ -21,6 +24,9 @@ export interface ExchangeParts {
 export class Exchange implements Abortable {
   readonly id: string;
   readonly log: Log;
+  readonly observer: RequestObserver;
+  /** Path of the endpoint that answers. */
+  route: string | undefined;
   readonly #controller = new AbortController();
   readonly #fields: Record<string, unknown> = {};
   readonly #parts: ExchangeParts;
@@ -29,11 +35,15 @@ export class Exchange implements Abortable {
 
   /** `onEnd` is called once, when the answer has left or the client has, and the work for it has ended. */
   constructor(parts: ExchangeParts, onEnd: () => void) {
-    const { response, id, log } = parts;
+    const { response, id, log, observer } = parts;
     this.#parts = parts;
     this.#startedAt = parts.monotonic();
     this.id = id;
-    this.log = log.child({ request_id: id });
+    this.observer = observer;
+    const { trace } = observer;
+    this.log = log.child(
+      trace === undefined ? { request_id: id } : { request_id: id, trace_id: traceId(trace) },
+    );
     response.once("close", () => {
       if (!response.writableFinished) {
         this.abort(new GatewayError("client_closed_request", "The client went away."));
@@ -76,7 +86,12 @@ export class Exchange implements Abortable {
     const { request, response } = this.#parts;
     const path = (request.url ?? "").split("?", 1)[0]?.slice(0, LOGGED_PATH);
     const status = response.writableFinished ? response.statusCode : 499;
-    const line = { method: request.method, path, status, duration_ms: this.elapsedMs };
+    const { route, elapsedMs } = this;
+    const line = { method: request.method, path, status, duration_ms: elapsedMs };
     this.log.info({ ...line, ...this.#fields }, "request");
+    const { error = status === 499 ? "client_closed_request" : undefined } = this.#fields;
+    const durationMs = this.#parts.monotonic() - this.#startedAt;
+    const told = typeof error === "string" ? error : undefined;
+    this.observer.end({ method: request.method ?? "", route, status, error: told, durationMs });
   }
 }

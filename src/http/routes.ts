@@ -1,11 +1,11 @@
 import type { Application, RequestHandler } from "express";
 import type { Endpoint, EndpointContext } from "../endpoints/endpoint.ts";
 import { GatewayError } from "../errors.ts";
-import { requireAdmin, tenantOf } from "./caller.ts";
+import { requireOperator, tenantOf } from "./caller.ts";
 import { clientError } from "./error-response.ts";
 import type { Exchange } from "./exchange.ts";
 import { readJson } from "./read-body.ts";
-import { sendError, sendJson } from "./send.ts";
+import { sendError, sendJson, sendText } from "./send.ts";
 import type { HttpSettings } from "./settings.ts";
 import { sendEvents } from "./sse.ts";
 
@@ -36,9 +36,11 @@ const expressPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, "*$1
 function answerWith(endpoint: Endpoint, context: EndpointContext, settings: HttpSettings): Handler {
   return (request, response) => {
     const { exchange } = response.locals;
+    exchange.route = endpoint.path;
     const work = async (): Promise<void> => {
       try {
-        if (endpoint.admin) requireAdmin(request, settings.adminKey);
+        const { adminKey, metricsKey } = settings;
+        if (endpoint.admin) requireOperator(request, endpoint.scraped ? [adminKey, metricsKey] : [adminKey]);
         const reply = await endpoint.handle(
           {
             params: joined(request.params),
@@ -48,12 +50,15 @@ function answerWith(endpoint: Endpoint, context: EndpointContext, settings: Http
             requestId: exchange.id,
             tenant: tenantOf(request),
             log: exchange.log,
+            observer: exchange.observer,
             record: (fields) => exchange.record(fields),
           },
           context,
         );
         if (reply.kind === "events") {
           await sendEvents(response, exchange, reply, settings);
+        } else if (reply.kind === "text") {
+          sendText(response, exchange, reply);
         } else {
           const { status = 200, headers = {}, body } = reply;
           sendJson(response, exchange, { status, headers, body });

@@ -20,6 +20,26 @@ export function sendJson(response: ServerResponse, exchange: Exchange, answer: J
   response.end(writeJsonHead(response, exchange, answer));
 }
 
+export interface TextAnswer {
+  readonly contentType: string;
+  readonly headers?: OutgoingHttpHeaders;
+  readonly body: string;
+}
+
+export function sendText(
+  response: ServerResponse,
+  exchange: Exchange,
+  { contentType, headers = {}, body }: TextAnswer,
+): void {
+  response.writeHead(200, {
+    ...commonHeaders(exchange),
+    "content-type": contentType,
+    "content-length": Buffer.byteLength(body),
+    ...headers,
+  });
+  response.end(body);
+}
+
 /** Answers with an error, where an answer can still begin; nothing is sent to a client that is gone. */
 export function sendError(
   response: ServerResponse,

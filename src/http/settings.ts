@@ -2,6 +2,8 @@
 export interface HttpSettings {
   /** Key for the /admin endpoints; without one they answer to this machine only. */
   readonly adminKey: string | undefined;
+  /** Key that reads /metrics and nothing else. */
+  readonly metricsKey: string | undefined;
   /** Most bytes of a request body. */
   readonly bodyBytes: number;
   /** Deepest nesting of a JSON body. */
@@ -28,6 +30,7 @@ export interface HttpSettings {
 
 export const defaultHttpSettings: HttpSettings = {
   adminKey: undefined,
+  metricsKey: undefined,
   bodyBytes: 1024 * 1024,
   jsonDepth: 64,
   uriBytes: 4096,

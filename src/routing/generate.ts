@@ -1,6 +1,7 @@
 import type { Model } from "../core/driver.ts";
 import type { GenerationEvent } from "../core/generation.ts";
 import type { Log } from "../core/log.ts";
+import { type GenerationObserver, unobservedGeneration } from "../core/observer.ts";
 import { type ErrorCode, GatewayError } from "../errors.ts";
 import { placementOrder } from "./policy.ts";
 import { type Lease, type Pool, retryAfter } from "./pool.ts";
@@ -23,6 +24,7 @@ export async function* generate(
   route: Route,
   prepare: Prepare,
   signal: AbortSignal,
+  observer: GenerationObserver = unobservedGeneration(),
 ): AsyncGenerator<GenerationEvent, void, undefined> {
   const order = placementOrder(route.placements, (placement) => pool.failure(placement)?.at, monotonic());
   if (order.length === 0) throw coolingDown(pool, route, monotonic());
@@ -33,7 +35,9 @@ export async function* generate(
       const failure = { model: route.name, placement: placement.id, err: error };
       if (last || !isEngineFailure(error)) throw error;
       log.warn(failure, "trying the next placement");
+      observer.gaveWay(error);
     };
+    observer.attempt({ placement: placement.id, driver: placement.driver.driver });
     let lease: Lease;
     try {
       lease = await leaseOf(pool, route, placement, signal, log);
@@ -42,7 +46,7 @@ export async function* generate(
       continue;
     }
     try {
-      const events = lease.model.generate(prepare(lease.model), signal);
+      const events = lease.model.generate(observer.leased(prepare(lease.model)), signal);
       try {
         let first: IteratorResult<GenerationEvent, void>;
         try {

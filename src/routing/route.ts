@@ -1,5 +1,6 @@
 import type { BoundDriver, Model, ModelStatus } from "../core/driver.ts";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
+import type { GenerationObserver } from "../core/observer.ts";
 import type { GenerationDefaults, MultiTurn, PromptTemplate } from "../core/template.ts";
 
 /** One way to run a model. */
@@ -75,6 +76,7 @@ export interface Services {
     route: Route,
     prepare: Prepare,
     signal: AbortSignal,
+    observer: GenerationObserver,
   ): AsyncGenerator<GenerationEvent, void, undefined>;
   /** Calls `use` with a model of the route, which is loaded where it is not. Throws what `use` throws, and GatewayError. */
   withModel<Result>(route: Route, use: (model: Model) => Result, signal: AbortSignal): Promise<Result>;

@@ -27,7 +27,8 @@ export function createServices({
   return {
     routes: () => router.routes,
     resolve: (name) => router.resolve(name),
-    generate: (route, prepare, signal) => generate({ pool, log, monotonic }, route, prepare, signal),
+    generate: (route, prepare, signal, observer) =>
+      generate({ pool, log, monotonic }, route, prepare, signal, observer),
     async facts(route) {
       for (const placement of route.placements) {
         const model = pool.loaded(placement);

@@ -37,6 +37,7 @@ test("a minimal file gets the documented defaults", () => {
     host: "127.0.0.1",
     port: 8000,
     log_level: "info",
+    metrics: true,
     shutdown_grace: 30,
     client_stall_timeout: 30,
     responses: { store: "memory", max_responses: 1000, max_megabytes: 64, ttl: 2_592_000 },

@@ -22,6 +22,7 @@ test("tells operators where the placements of each model stand", async () => {
         context_length: 512,
         memory_bytes: 3,
         slots: { total: 4, busy: 1 },
+        kv_usage: 0.25,
         queued_requests: 2,
         restarts: 0,
       },

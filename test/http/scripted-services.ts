@@ -93,6 +93,7 @@ export class ScriptedServices implements Services {
       busySlots: 1,
       waiting: 2,
       memoryBytes: 3,
+      kvUsage: 0.25,
       restarts: 0,
     };
     return [{ id: "dolly/0", driver: "fake", state: "ready", progress: null, loaded }];

@@ -35,7 +35,7 @@ export const createResponse = definePost({
       find: (id) => responses.item(tenant, id),
     });
     const conversation = [...earlierItems(body, request, context), ...input];
-    const served = new ServedGeneration(route, context, request);
+    const served = new ServedGeneration(route, "chat", context, request);
     const raw = served.generate(
       (model) => responseGeneration(body, conversation, { route, tenant, model }),
       signal,

@@ -27,6 +27,8 @@ test("holds a request that two engines died of, whoever sends it, for ten minute
   records.strike([request([1])]);
   expect(records.holds(request([1]))).toBe(true);
   expect(records.holds(request([1], { tenant: "other", priority: 1, maxTimeMs: 9 }))).toBe(true);
+  const trace = { traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
+  expect(records.holds(request([1], { trace }))).toBe(true);
   expect(records.holds(request([2]))).toBe(false);
   expect(records.holds(request([1], { maxTokens: 6 }))).toBe(false);
   clock.now = 10 * 60_000;

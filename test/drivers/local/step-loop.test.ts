@@ -44,7 +44,7 @@ function room(options: Partial<ScriptedOptions> = {}, limits: Partial<RoomLimits
   });
   const told = new Map<number, WireEvent[]>();
   const admitted: number[] = [];
-  const load = { busy: 0, waiting: 0 };
+  const load = { busy: 0, waiting: 0, kvUsage: 0 };
   const waiting = new Map<number, () => void>();
   const ends = (id: number) => {
     const events = told.get(id) ?? [];
@@ -157,6 +157,26 @@ test("running answers go on while a long prompt is computed in chunks", async ()
   await Promise.all([ended(1), ended(2)]);
   const chunked = engine.steps.filter((count) => count === 5);
   expect(chunked.length).toBeGreaterThan(15);
+});
+
+test("tells how much of the KV cache running answers hold, and nothing of what they leave there", async () => {
+  const { engine, loop, load, ended } = room({ slots: 2, contextLength: 64 });
+  const seen: number[] = [];
+  engine.during = () => {
+    seen.push(load.kvUsage * 2 * 64);
+  };
+  loop.submit(
+    1,
+    request(
+      Array.from({ length: 10 }, (_, at) => at),
+      { maxTokens: 4, stopTokens: [] },
+    ),
+  );
+  await ended(1);
+  // The last token is drawn and not computed any more.
+  expect(seen).toEqual([0, 10, 11, 12]);
+  await new Promise(setImmediate);
+  expect(load.kvUsage).toBe(0);
 });
 
 test("a prompt is scored token by token, whatever the chunks", async () => {
@@ -425,7 +445,7 @@ test("in any crowd every answer is what it is alone", async () => {
         await ended(id);
         expect(events(id).some(({ type }) => type === "error")).toBe(false);
       }
-      expect(load).toEqual({ busy: 0, waiting: 0 });
+      expect(load).toEqual({ busy: 0, waiting: 0, kvUsage: 0 });
     }),
     { numRuns: 200 },
   );

@@ -1,0 +1,46 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { LatencyHistogram } from "./latency-histogram.ts";
+import { METRICS, type MetricDefinition } from "./metric-table.ts";
+
+/** The metrics of the table as prom-client has them, in a registry of their own. */
+export function createInstruments() {
+  const registry = new Registry();
+  const common = ({ name, help, labels }: MetricDefinition) => ({
+    name,
+    help,
+    labelNames: labels,
+    registers: [registry],
+  });
+  const counter = (definition: MetricDefinition) => new Counter(common(definition));
+  const gauge = (definition: MetricDefinition) => new Gauge(common(definition));
+  const histogram = (definition: MetricDefinition) =>
+    new Histogram({ ...common(definition), buckets: [...(definition.buckets ?? [])] });
+  const { betweenTokens } = METRICS;
+  return {
+    registry,
+    httpDuration: histogram(METRICS.httpDuration),
+    httpActive: gauge(METRICS.httpActive),
+    errors: counter(METRICS.errors),
+    generationDuration: histogram(METRICS.generationDuration),
+    firstToken: histogram(METRICS.firstToken),
+    perToken: histogram(METRICS.perToken),
+    tokenUsage: histogram(METRICS.tokenUsage),
+    betweenTokens: new LatencyHistogram(betweenTokens, betweenTokens.labels[0]),
+    queueTime: histogram(METRICS.queueTime),
+    promptTokens: counter(METRICS.promptTokens),
+    cachedTokens: counter(METRICS.cachedTokens),
+    generatedTokens: counter(METRICS.generatedTokens),
+    failovers: counter(METRICS.failovers),
+    placementState: gauge(METRICS.placementState),
+    slots: gauge(METRICS.slots),
+    busySlots: gauge(METRICS.busySlots),
+    queuedRequests: gauge(METRICS.queuedRequests),
+    kvUsage: gauge(METRICS.kvUsage),
+    engineMemory: gauge(METRICS.engineMemory),
+    engineRestarts: counter(METRICS.engineRestarts),
+    loopUtilisation: gauge(METRICS.loopUtilisation),
+    build: gauge(METRICS.build),
+  } satisfies { registry: Registry } & Record<keyof typeof METRICS, unknown>;
+}
+
+export type Instruments = ReturnType<typeof createInstruments>;
