@@ -36,6 +36,7 @@ COPY bin bin
 COPY config config
 COPY eval eval
 COPY models/dolly-v2-tiny models/dolly-v2-tiny
+COPY tokenizers tokenizers
 COPY package.json LICENSE NOTICE ./
 USER 1000:1000
 VOLUME /cache
@@ -57,6 +58,7 @@ COPY bin bin
 COPY config config
 COPY eval eval
 COPY models/dolly-v2-tiny models/dolly-v2-tiny
+COPY tokenizers tokenizers
 COPY package.json LICENSE NOTICE ./
 USER 1000:1000
 VOLUME /cache

@@ -18,7 +18,7 @@ const { values: options, positionals: folders } = parseArgs({
   allowPositionals: true,
   options: {
     every: { type: "string", default: "1" },
-    tokenizer: { type: "string", default: "test/fixtures/tokenizers/dolly-v2/tokenizer.json" },
+    tokenizer: { type: "string", default: "tokenizers/dolly-v2/tokenizer.json" },
   },
 });
 const vocabulary = Vocabulary.fromTokenizer(JSON.parse(readFileSync(options.tokenizer, "utf8")), SIZE);

@@ -53,7 +53,7 @@ async function synthetic(folder: string, name: keyof typeof SHAPES): Promise<str
   if (!existsSync(checkpoint)) {
     console.error(`making ${name}`);
     const unfinished = `${checkpoint}.unfinished`;
-    const tokenizerFolder = join(checkout, "test", "fixtures", "tokenizers", "dolly-v2");
+    const tokenizerFolder = join(checkout, "tokenizers", "dolly-v2");
     await writeSyntheticCheckpoint(unfinished, SHAPES[name], { seed: SEED, tokenizerFolder });
     await rename(unfinished, checkpoint);
   }

@@ -19,7 +19,7 @@ export const hasFullGolden = roots.length > 1;
 
 export const embeddedModel = join(checkout, "models", "dolly-v2-tiny");
 export const tokenizerFolder = (name: "dolly-v2" | "gpt-neox-20b"): string =>
-  join(here, "fixtures", "tokenizers", name);
+  name === "dolly-v2" ? join(checkout, "tokenizers", name) : join(here, "fixtures", "tokenizers", name);
 
 /** Parsed JSON of a committed reference; the caller knows its shape. */
 export function golden<T>(name: string): T {

@@ -2,8 +2,8 @@ import type { LoadContext, Model, ModelDescription, ModelStatus } from "../../sr
 import type { GenerationEvent, GenerationRequest, Token } from "../../src/core/generation.ts";
 import type { Prompt } from "../../src/core/prompt.ts";
 import { unlessAborted } from "../../src/core/unless-aborted.ts";
-import { GatewayError } from "../../src/errors.ts";
 import type { RoomLimits } from "./protocol.ts";
+import { checkRequest } from "./request-check.ts";
 import type { Supervisor } from "./supervisor.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { fromWire } from "./wire.ts";
@@ -91,7 +91,7 @@ export class LocalModel implements Model {
     signal: AbortSignal,
   ): AsyncGenerator<GenerationEvent, void, undefined> {
     signal.throwIfAborted();
-    this.#validate(request);
+    checkRequest(request, this);
     const engine = await unlessAborted(this.#supervisor.engine(), signal);
     // Not before: while an engine was being started, others may have shown what this request does to engines.
     this.#supervisor.admit(request);
@@ -127,34 +127,5 @@ export class LocalModel implements Model {
 
   close(): Promise<void> {
     return this.#supervisor.close();
-  }
-
-  /** What the engine must be able to rely on. */
-  #validate({ prompt, maxTokens, sampling, stopTokens }: GenerationRequest): void {
-    const { contextLength, vocabularySize } = this;
-    if (prompt.length === 0)
-      throw new GatewayError("invalid_value", "The prompt is empty.", { param: "prompt" });
-    const room = maxTokens === 0 ? contextLength : contextLength - 1;
-    if (prompt.length > room) {
-      throw new GatewayError(
-        "context_length_exceeded",
-        `The model's context is ${contextLength} tokens; the prompt has ${prompt.length}. Shorten it.`,
-        { param: "prompt" },
-      );
-    }
-    const ids: [string, readonly number[]][] = [
-      ["prompt", prompt],
-      ["logit_bias", sampling.logitBias.map(([id]) => id)],
-      ["stop_token_ids", stopTokens],
-    ];
-    for (const [param, list] of ids) {
-      const wrong = list.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabularySize);
-      if (wrong === undefined) continue;
-      throw new GatewayError(
-        "invalid_value",
-        `Token id ${wrong} is outside the vocabulary: ids run from 0 to ${vocabularySize - 1}.`,
-        { param },
-      );
-    }
   }
 }

@@ -87,10 +87,12 @@ async function describe(base: string, name: string): Promise<{ id: string; conte
 
 /** Folder of the model's own tokenizer where a placement has one; the server is asked otherwise. */
 function tokenizerFolder({ config, folder }: LoadedConfig, name: string): string | null {
-  for (const { model } of config.models[name]?.placements ?? []) {
-    if (typeof model !== "string") continue;
-    const path = resolve(folder, model);
-    if (existsSync(join(path, "tokenizer.json"))) return path;
+  for (const { model, tokenizer } of config.models[name]?.placements ?? []) {
+    for (const option of [model, tokenizer]) {
+      if (typeof option !== "string") continue;
+      const path = resolve(folder, option);
+      if (existsSync(join(path, "tokenizer.json"))) return path;
+    }
   }
   return null;
 }

@@ -1,3 +1,4 @@
+import { merge } from "../core/merge.ts";
 import { stripped } from "../core/strip.ts";
 import {
   checkCompletion,
@@ -8,7 +9,6 @@ import {
 } from "./completion-request.ts";
 import { type CompletionResponseOptions, completion, completionChunks } from "./completion-response.ts";
 import { definePost } from "./define-endpoint.ts";
-import { merge } from "./merge.ts";
 import { completionRules } from "./parameter-rules.ts";
 import { ReportedTokens } from "./reported-tokens.ts";
 import { completionResponse } from "./response-schemas.ts";

@@ -109,7 +109,7 @@ export function driverContract(name: string, exam: DriverExam): void {
       choices: 1,
       maxTokens: 40,
       sampling: greedy,
-      stopTokens: [model.controlToken("### End") ?? -1],
+      stopTokens: [model.controlToken("### End") ?? -1, model.endOfText ?? -1],
       stopStrings: [],
       logprobs: null,
       ...ORDINARY,
