@@ -8,6 +8,7 @@ import { openApi } from "../src/endpoints/openapi.ts";
 import { METRICS, type MetricDefinition } from "../src/telemetry/metric-table.ts";
 import { templates } from "../src/templates/index.ts";
 import { grafanaDashboard } from "./grafana-dashboard.ts";
+import { builtPage } from "./page.ts";
 
 export interface GeneratedFile {
   /** From the root of the repository. */
@@ -35,6 +36,7 @@ export const generatedFiles: readonly GeneratedFile[] = [
   { path: "deploy/helm/dolly-gateway/files/alerts.yaml", text: read("deploy/prometheus/alerts.yaml") },
   between("README.md", "drivers", driverTable()),
   between("docs/metrics.md", "metrics", metricTable()),
+  { path: "src/endpoints/page.generated.ts", text: await builtPage() },
   await kernel("drivers/local/kernel/rows"),
   await kernel("drivers/onnx/kernel/blocks"),
 ];

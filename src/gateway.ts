@@ -4,7 +4,7 @@ import { buildRoutes } from "./config/routes.ts";
 import type { Config } from "./config/schema.ts";
 import type { Driver, LoadContext } from "./core/driver.ts";
 import type { Log } from "./core/log.ts";
-import { endpoints } from "./endpoints/index.ts";
+import { endpoints, pageEndpoints } from "./endpoints/index.ts";
 import { responseStore } from "./endpoints/responses/open-store.ts";
 import { createServer } from "./http/app.ts";
 import { listenFailure } from "./listen-failure.ts";
@@ -71,7 +71,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const { metrics, observer } = telemetry;
   const { admin_key: adminKey, metrics_key: metricsKey } = config;
   const server = createServer({
-    endpoints,
+    endpoints: [...endpoints, ...pageEndpoints],
     context: { services, responses, now: () => Math.floor(Date.now() / 1000), monotonic, newId, metrics },
     log,
     observer,

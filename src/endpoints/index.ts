@@ -33,5 +33,8 @@ const described: readonly Endpoint[] = [
   retrieveAdminModel,
 ];
 
+/** What people are served beside the API. */
+export { pageEndpoints } from "./page.ts";
+
 /** Every endpoint. A new one is a file and a line above; its route, validation and OpenAPI part follow. */
 export const endpoints: readonly Endpoint[] = [...described, openApiEndpoint(described)];

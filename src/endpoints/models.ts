@@ -13,6 +13,8 @@ interface ModelObject extends Model {
   /** Most tokens of prompt and answer together; null, as the two below, where the files cannot be read. */
   readonly context_length: number | null;
   readonly driver: string | null;
+  /** What a request gets that says nothing, by its parameters' names. */
+  readonly defaults: Readonly<Record<string, number | null>>;
   /** Of the weights as served. */
   readonly precision: string | null;
 }
@@ -51,6 +53,15 @@ async function modelObject(route: Route, services: Services): Promise<ModelObjec
     template: route.template.name,
     context_length: facts?.contextLength ?? null,
     driver: facts?.driver ?? null,
+    defaults: {
+      temperature: route.defaults.temperature,
+      top_p: route.defaults.topP,
+      top_k: route.defaults.topK,
+      min_p: route.defaults.minP,
+      presence_penalty: route.defaults.presencePenalty,
+      frequency_penalty: route.defaults.frequencyPenalty,
+      max_tokens: route.defaults.maxTokens,
+    },
     precision: facts?.precision ?? null,
   };
 }

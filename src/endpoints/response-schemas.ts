@@ -89,6 +89,7 @@ export const modelResponse = object({
   template: string,
   context_length: nullable(integer),
   driver: nullable(string),
+  defaults: { type: "object", additionalProperties: nullable({ type: "number" }) },
   precision: nullable(string),
 });
 
