@@ -18,6 +18,15 @@ test("models are listed with their card and what serves them", async () => {
       context_length: 512,
       driver: "scripted",
       precision: "f16",
+      defaults: {
+        temperature: 1,
+        top_p: 0.92,
+        top_k: 0,
+        min_p: 0,
+        presence_penalty: 0,
+        frequency_penalty: 0,
+        max_tokens: 256,
+      },
     },
     expect.objectContaining({
       id: "databricks/base",
