@@ -7,6 +7,7 @@ import type { Log } from "./core/log.ts";
 import { endpoints, pageEndpoints } from "./endpoints/index.ts";
 import { responseStore } from "./endpoints/responses/open-store.ts";
 import { createServer } from "./http/app.ts";
+import type { Hub } from "./hub/hub.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { type LoadDisplay, Pool } from "./routing/pool.ts";
 import type { Route, Services } from "./routing/route.ts";
@@ -21,6 +22,8 @@ export interface GatewayParts {
   /** Where relative paths of the config start. */
   readonly folder: string;
   readonly cacheDir: string;
+  /** Where models that are named by a repository are fetched from. */
+  readonly hub?: Hub;
   readonly log: Log;
   showLoad(route: Route): LoadDisplay;
   /** Calls back once after a time in milliseconds; returns what cancels it. */
@@ -44,7 +47,7 @@ const silent: LoadDisplay = { update: () => undefined, end: () => undefined };
  * Throws OperatorError where a template is to be chosen from a model that cannot be read.
  */
 export async function createGateway(parts: GatewayParts): Promise<Gateway> {
-  const { config, drivers, folder, cacheDir, log, showLoad, after } = parts;
+  const { config, drivers, folder, cacheDir, hub, log, showLoad, after } = parts;
   const monotonic = () => performance.now();
   const context = (
     { name, maxModelLen }: Pick<Route, "name" | "maxModelLen">,
@@ -55,6 +58,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     templateNamed,
     chooseTemplate,
     folder,
+    ...(hub === undefined ? {} : { hub }),
     context: (name, maxModelLen) => context({ name, maxModelLen }),
   });
   const router = createRouter(routes, config.default_model);

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { defaultCacheFolder } from "../config/cache-folder.ts";
 import type { Driver } from "../core/driver.ts";
 import { createGateway } from "../gateway.ts";
+import { hubOf } from "../hub/hub.ts";
 import { createLog } from "../telemetry/log.ts";
 import type { LoadedConfig } from "./config-source.ts";
 import { showProgress } from "./progress.ts";
@@ -24,6 +25,7 @@ export async function withGateway<Result>(
     drivers,
     folder: loaded.folder,
     cacheDir: cacheFolder(loaded, terminal),
+    hub: hubOf(terminal.env, terminal.home),
     log: createLog("warn"),
     showLoad: ({ name }) =>
       showProgress(`loading ${name}`, { note, columns, monotonic: () => performance.now(), after }),

@@ -84,6 +84,15 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
     .requiredOption("--output <path>", "file to write, or folder for ONNX")
     .action((source: string, flags: ConvertFlags) => convert(source, flags, terminal));
 
+  root
+    .command("pull")
+    .description("Fetch a model from the Hugging Face Hub into its usual cache.")
+    .argument("<repository>", "owner/name, or owner/name@revision")
+    .action(async (repository: string) => {
+      const { pullCommand } = await import("./pull.ts");
+      await pullCommand(repository, terminal);
+    });
+
   addEvalCommands(root, { terminal, drivers, templates });
 
   root

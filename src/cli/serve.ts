@@ -3,6 +3,7 @@ import { defaultCacheFolder } from "../config/cache-folder.ts";
 import type { Driver } from "../core/driver.ts";
 import { GatewayError, OperatorError } from "../errors.ts";
 import { createGateway, type Gateway } from "../gateway.ts";
+import { hubOf } from "../hub/hub.ts";
 import { createLog } from "../telemetry/log.ts";
 import { type BannerModel, banner } from "./banner.ts";
 import type { LoadedConfig } from "./config-source.ts";
@@ -26,6 +27,7 @@ export async function serve(
     drivers,
     folder,
     cacheDir: config.cache_dir ? resolve(folder, config.cache_dir) : defaultCacheFolder(platform, env, home),
+    hub: hubOf(env, home),
     log: createLog(config.log_level),
     showLoad: ({ name }) => showProgress(`loading ${name}`, { note, columns, monotonic, after }),
     after,

@@ -1,7 +1,10 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Driver, LoadContext } from "../core/driver.ts";
 import type { PromptTemplate } from "../core/template.ts";
 import { OperatorError } from "../errors.ts";
+import { type Hub, parseRepository, type Repository } from "../hub/hub.ts";
+import { fromHub } from "../hub/hub-driver.ts";
 import type { Placement, Route } from "../routing/route.ts";
 import { instructAliases } from "./names.ts";
 import type { Config, ModelConfig } from "./schema.ts";
@@ -13,6 +16,8 @@ export interface RouteParts {
   chooseTemplate(controlTokens: readonly string[]): PromptTemplate;
   /** Folder against which relative paths of the config are resolved. */
   readonly folder: string;
+  /** Where repositories that a placement names are fetched from; none: names are paths. */
+  readonly hub?: Hub;
   context(name: string, maxModelLen: number | undefined): LoadContext;
 }
 
@@ -55,19 +60,30 @@ export async function buildRoutes(config: Config, parts: RouteParts): Promise<Ro
 export function bindPlacements(
   name: string,
   model: ModelConfig,
-  { drivers, folder }: Pick<RouteParts, "drivers" | "folder">,
+  { drivers, folder, hub }: Pick<RouteParts, "drivers" | "folder" | "hub">,
 ): Placement[] {
   return model.placements.map((placement, index) => {
     const { driver: wanted, ...options } = placement;
     const driver = drivers.find((candidate) => candidate.name === wanted);
     if (driver === undefined)
       throw new TypeError(`the schema let an unknown driver through: ${String(wanted)}`);
+    const repository = hub && repositoryOf(options["model"], driver, folder);
+    if (hub && repository)
+      return { id: `${name}/${index}`, driver: fromHub(driver, options, repository, hub) };
     for (const option of driver.paths) {
       const path = options[option];
       if (typeof path === "string") options[option] = resolve(folder, path);
     }
     return { id: `${name}/${index}`, driver: driver.bind(options) };
   });
+}
+
+/** The repository that a placement's `model` names; undefined where it is a path, which one that exists always is. */
+function repositoryOf(model: unknown, driver: Driver, folder: string): Repository | undefined {
+  if (typeof model !== "string" || !driver.paths.includes("model") || existsSync(resolve(folder, model))) {
+    return undefined;
+  }
+  return parseRepository(model);
 }
 
 async function templateOf(

@@ -79,6 +79,8 @@ export interface LoadContext {
 /** A driver with the options of one placement. */
 export interface BoundDriver {
   readonly driver: string;
+  /** Fetches files that are elsewhere, for the two below; absent where all are here. Throws OperatorError. */
+  fetch?(context: LoadContext, signal: AbortSignal): Promise<void>;
   /** Reads headers only; throws OperatorError that names the file. */
   inspect(context: LoadContext): Promise<ModelDescription>;
   /** Throws OperatorError for files, GatewayError `model_load_failed` for engines. */

@@ -199,6 +199,7 @@ export class Pool {
       });
       const fields = { model: route.name, placement: placement.id, driver: placement.driver.driver };
       log.info(fields, "loading");
+      await placement.driver.fetch?.(context, signal);
       checkTemplate(route, await placement.driver.inspect(context));
       signal.throwIfAborted();
       const model = await placement.driver.load(context, signal);

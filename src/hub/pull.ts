@@ -1,0 +1,76 @@
+import { mkdir, stat, statfs, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { OperatorError } from "../errors.ts";
+import { download } from "./download.ts";
+import { type Hub, keptSnapshot, type Repository, repositoryFolder } from "./hub.ts";
+import { type HubFile, listFiles, neededFiles } from "./listing.ts";
+
+export interface Pulled {
+  /** The snapshot's folder: a checkpoint. */
+  readonly folder: string;
+  readonly commit: string;
+  readonly bytes: number;
+}
+
+/** Called with what has come and what there is, in bytes. */
+export type OnProgress = (done: number, total: number) => void;
+
+/**
+ * Fetches what a model is served with into Hugging Face's cache, where transformers finds it too; what is there already is not
+ * fetched again. Throws OperatorError that says what to do, or `signal.reason`.
+ */
+export async function pull(
+  hub: Hub,
+  repository: Repository,
+  { signal, onProgress }: { signal: AbortSignal; onProgress: OnProgress },
+): Promise<Pulled> {
+  const folder = repositoryFolder(hub, repository);
+  if (hub.offline) {
+    const kept = await keptSnapshot(hub, repository);
+    if (kept !== undefined) return { folder: kept, commit: kept.split(/[/\\]/).at(-1) ?? "", bytes: 0 };
+  }
+  const { commit, files } = await listFiles(hub, repository, signal);
+  const needed = neededFiles(files);
+  if (!needed.some(({ name }) => /\.(?:safetensors|bin)$/.test(name))) {
+    throw new OperatorError(
+      `${repository.id}: holds no weights that are served (model.safetensors or pytorch_model.bin, or their shards)`,
+    );
+  }
+  await requireSpace(hub, folder, needed);
+  const total = needed.reduce((sum, { bytes }) => sum + bytes, 0);
+  let done = 0;
+  const onBytes = (bytes: number): void => {
+    done += bytes;
+    onProgress(done, total);
+  };
+  for (const file of needed) await download(hub, { repository, commit, file, folder, signal, onBytes });
+  if (repository.revision !== commit) {
+    const ref = join(folder, "refs", repository.revision);
+    await mkdir(dirname(ref), { recursive: true });
+    await writeFile(ref, commit);
+  }
+  return { folder: join(folder, "snapshots", commit), commit, bytes: total };
+}
+
+/** Throws OperatorError where the disk has no room for what is missing. */
+async function requireSpace({ cache }: Hub, folder: string, files: readonly HubFile[]): Promise<void> {
+  await mkdir(cache, { recursive: true });
+  let missing = 0;
+  for (const { hash, bytes } of files) {
+    const blob = join(folder, "blobs", hash);
+    const sizes = [blob, `${blob}.incomplete`].map((path) =>
+      stat(path).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    );
+    missing += Math.max(0, bytes - Math.max(...(await Promise.all(sizes))));
+  }
+  const { bavail, bsize } = await statfs(cache);
+  if (bavail * bsize >= missing) return;
+  throw new OperatorError(
+    `${cache}: has ${gigabytes(bavail * bsize)} GB free, and ${gigabytes(missing)} GB are to be fetched; make room, or name another folder with HF_HUB_CACHE`,
+  );
+}
+
+const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);

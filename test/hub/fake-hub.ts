@@ -1,0 +1,122 @@
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+
+/** What the Hub does wrong with a file. */
+export interface Wrong {
+  /** Cuts the connection after so many bytes of each answer. */
+  readonly cutAfter?: number;
+  /** How often it cuts; after that it does not. */
+  readonly cuts?: number;
+  /** Gives the pointer to a large file instead of it. */
+  readonly pointer?: boolean;
+  /** Changes a byte. */
+  readonly damaged?: boolean;
+  /** Takes no ranges. */
+  readonly noRanges?: boolean;
+  readonly status?: number;
+}
+
+export interface FakeHub {
+  readonly address: string;
+  /** By a file's name, or by `api`. */
+  readonly wrong: Map<string, Wrong>;
+  /** Paths that were asked for, with their range. */
+  readonly asked: {
+    readonly path: string;
+    readonly range: string | undefined;
+    readonly authorization: string | undefined;
+  }[];
+  close(): Promise<void>;
+}
+
+export const COMMIT = "0123456789abcdef0123456789abcdef01234567";
+/** Larger files are kept apart, as the Hub keeps them with LFS. */
+const LARGE = 1 << 20;
+
+const blobId = (content: Buffer): string =>
+  createHash("sha1").update(`blob ${content.length}\0`).update(content).digest("hex");
+const sha256 = (content: Buffer): string => createHash("sha256").update(content).digest("hex");
+
+/** A server that speaks the Hub's protocol over a folder as the repository `databricks/dolly`. */
+export async function startFakeHub(folder: string): Promise<FakeHub> {
+  const files = new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
+  const wrong = new Map<string, Wrong>();
+  const cuts = new Map<string, number>();
+  const asked: FakeHub["asked"] = [];
+  const listing = () => ({
+    sha: COMMIT,
+    siblings: [...files].map(([rfilename, content]) => ({
+      rfilename,
+      size: content.length,
+      blobId: blobId(content),
+      ...(content.length > LARGE
+        ? { lfs: { sha256: sha256(content), size: content.length, pointerSize: 134 } }
+        : {}),
+    })),
+  });
+
+  function give(name: string, content: Buffer, request: IncomingMessage, response: ServerResponse): void {
+    const { pointer, damaged, noRanges, cutAfter, cuts: most = 0, status } = wrong.get(name) ?? {};
+    if (status !== undefined) {
+      response.writeHead(status).end();
+      return;
+    }
+    let body = content;
+    if (pointer)
+      body = Buffer.from(`version https://git-lfs.github.com/spec/v1\noid sha256:${sha256(content)}\n`);
+    if (damaged) {
+      body = Buffer.from(content);
+      body[0] = (body[0] ?? 0) ^ 1;
+    }
+    const from = noRanges ? 0 : Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
+    const part = body.subarray(from);
+    response.writeHead(from > 0 ? 206 : 200, { "content-length": part.length });
+    const made = cuts.get(name) ?? 0;
+    if (cutAfter === undefined || made >= most) {
+      response.end(part);
+      return;
+    }
+    cuts.set(name, made + 1);
+    response.write(part.subarray(0, cutAfter), () => response.socket?.end(() => response.destroy()));
+  }
+
+  const server = createServer((request, response) => {
+    const path = decodeURIComponent((request.url ?? "").split("?")[0] ?? "");
+    asked.push({ path, range: request.headers.range, authorization: request.headers.authorization });
+    const { status } = wrong.get("api") ?? {};
+    if (path.startsWith("/api/") && status !== undefined) {
+      response.writeHead(status).end();
+      return;
+    }
+    if (
+      path === "/api/models/databricks/dolly/revision/main" ||
+      path === `/api/models/databricks/dolly/revision/${COMMIT}`
+    ) {
+      response.setHeader("content-type", "application/json").end(JSON.stringify(listing()));
+      return;
+    }
+    const name = path.split("/").at(-1) ?? "";
+    const content = files.get(name);
+    if (content === undefined) {
+      response.writeHead(404).end();
+    } else if (path.startsWith("/databricks/dolly/resolve/") && content.length > LARGE) {
+      response.writeHead(302, { location: `/cdn/${name}` }).end();
+    } else {
+      give(name, content, request, response);
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    address: `http://127.0.0.1:${port}`,
+    wrong,
+    asked,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
