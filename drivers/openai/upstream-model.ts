@@ -133,6 +133,8 @@ export class UpstreamModel implements Model {
     } as const;
     let begun = false;
     for await (const piece of dialect.answer(asked)) {
+      // Much of an answer may have arrived at once: none of it is passed on after an abort.
+      signal.throwIfAborted();
       if (piece.type === "prompt") {
         begun = true;
         yield { ...start, promptLogprobs: piece.scores };
@@ -144,6 +146,7 @@ export class UpstreamModel implements Model {
       if (answer === undefined)
         throw new BrokenStream(`it answered choice ${piece.index} of ${answers.length}`);
       yield* answer.push(piece);
+      signal.throwIfAborted();
       if (answers.every(({ finished }) => finished)) return;
     }
     throw new BrokenStream("its stream ended without an end of the answer");
