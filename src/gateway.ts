@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { packageVersion } from "./cli/package.ts";
+import { createLimits } from "./config/limits.ts";
 import { buildRoutes } from "./config/routes.ts";
 import type { Config } from "./config/schema.ts";
 import type { Driver, LoadContext } from "./core/driver.ts";
@@ -7,8 +8,13 @@ import type { Log } from "./core/log.ts";
 import { endpoints, pageEndpoints } from "./endpoints/index.ts";
 import { responseStore } from "./endpoints/responses/open-store.ts";
 import { createServer } from "./http/app.ts";
+import { isLoopbackHost } from "./http/loopback.ts";
 import type { Hub } from "./hub/hub.ts";
 import { listenFailure } from "./listen-failure.ts";
+import type { Configuration } from "./reload/configuration.ts";
+import { firstGeneration } from "./reload/generation.ts";
+import { type ConfigSource, LiveConfiguration } from "./reload/live-configuration.ts";
+import { delegatedServices } from "./routing/delegated-services.ts";
 import { type LoadDisplay, Pool } from "./routing/pool.ts";
 import type { Route, Services } from "./routing/route.ts";
 import { createRouter } from "./routing/router.ts";
@@ -25,6 +31,8 @@ export interface GatewayParts {
   /** Where models that are named by a repository are fetched from. */
   readonly hub?: Hub;
   readonly log: Log;
+  /** Where the config can be read again; undefined where it is no file. */
+  readonly source?: ConfigSource;
   showLoad(route: Route): LoadDisplay;
   /** Calls back once after a time in milliseconds; returns what cancels it. */
   after(ms: number, callback: () => void): () => void;
@@ -32,6 +40,8 @@ export interface GatewayParts {
 
 export interface Gateway {
   readonly services: Services;
+  /** Undefined where the config is no file. */
+  readonly configuration: Configuration | undefined;
   /** Listens where the config says; resolves with the address, such as `http://127.0.0.1:8000`. */
   listen(): Promise<string>;
   /** Loads the models that the config wants loaded at start. */
@@ -53,49 +63,74 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     { name, maxModelLen }: Pick<Route, "name" | "maxModelLen">,
     onProgress: LoadContext["onProgress"] = silent.update,
   ): LoadContext => ({ name, cacheDir, maxModelLen, log: log.child({ model: name }), onProgress });
-  const routes = await buildRoutes(config, {
-    drivers,
-    templateNamed,
-    chooseTemplate,
-    folder,
-    ...(hub === undefined ? {} : { hub }),
-    context: (name, maxModelLen) => context({ name, maxModelLen }),
-  });
-  const router = createRouter(routes, config.default_model);
+  const now = () => Math.floor(Date.now() / 1000);
   const graceMs = config.shutdown_grace * 1000;
   const pool = new Pool({ log, context, showLoad, monotonic, after, graceMs });
-  const services = createServices({ router, pool, log, monotonic, context });
+  const generations = {
+    routes: (from: Config) =>
+      buildRoutes(from, {
+        drivers,
+        templateNamed,
+        chooseTemplate,
+        folder,
+        ...(hub === undefined ? {} : { hub }),
+        context: (name, maxModelLen) => context({ name, maxModelLen }),
+      }),
+    services: (routes: readonly Route[], from: Config) =>
+      createServices({ router: createRouter(routes, from.default_model), pool, log, monotonic, context }),
+    limits: (options: Config["rate_limits"]) =>
+      createLimits(options, { log, newId: () => newId(""), monotonic, after }),
+  };
+  const source = parts.source ?? { name: "", read: () => config };
+  const live = new LiveConfiguration(await firstGeneration(config, generations), {
+    ...generations,
+    source,
+    pool,
+    log,
+    now,
+    after,
+  });
+  const services = delegatedServices(() => live.current.services);
+  const configuration = parts.source === undefined ? undefined : live;
   const responses = await responseStore(config.responses, { folder, cacheDir }, Date.now);
   const telemetry = await createTelemetry(config, {
     version: packageVersion,
     log,
     placements: () =>
       services.routes().map((route) => ({ model: route.name, placements: services.placements(route) })),
+    configuration: () => live.state(),
   });
   const { metrics, observer } = telemetry;
   const { admin_key: adminKey, metrics_key: metricsKey } = config;
   const server = createServer({
     endpoints: [...endpoints, ...pageEndpoints],
-    context: { services, responses, now: () => Math.floor(Date.now() / 1000), monotonic, newId, metrics },
+    context: { services, responses, now, monotonic, newId, metrics, configuration },
     log,
     observer,
     settings: { stallMs: config.client_stall_timeout * 1000, adminKey, metricsKey },
+    access: () => live.current.access,
   });
   return {
     services,
-    preload: services.preload,
+    configuration,
+    preload: (signal) => live.preload(signal),
     async listen() {
       try {
         const { address } = await server.listen(config.host, config.port);
-        log.info({ address, models: routes.map(({ name }) => name) }, "listening");
+        if (live.current.access === undefined && !isLoopbackHost(new URL(address).hostname)) {
+          log.warn({ address }, "no api_keys are configured: everybody who reaches this address may use it");
+        }
+        log.info({ address, models: services.routes().map(({ name }) => name) }, "listening");
         return address;
       } catch (error) {
         throw listenFailure(error, config.host, config.port);
       }
     },
     async close() {
+      live.stop();
       await server.close({ graceMs });
       await pool.close();
+      await live.close();
       responses.close();
       await telemetry.close();
     },

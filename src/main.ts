@@ -1,4 +1,5 @@
 import { homedir } from "node:os";
+import { text } from "node:stream/consumers";
 import { drivers } from "../drivers/index.ts";
 import { run } from "./cli/program.ts";
 import type { Terminal } from "./cli/terminal.ts";
@@ -27,6 +28,13 @@ const terminal: Terminal = {
       process.off("SIGTERM", callback);
     };
   },
+  onHangup(callback) {
+    process.on("SIGHUP", callback);
+    return () => {
+      process.off("SIGHUP", callback);
+    };
+  },
+  input: () => text(process.stdin),
   exit: (status) => process.exit(status),
 };
 

@@ -12,6 +12,8 @@ export interface RunningGateway {
   /** Such as `http://127.0.0.1:41234`. */
   readonly address: string;
   readonly process: ChildProcess;
+  /** The config file, if it was started with one. */
+  readonly configFile: string;
   /** Everything it has printed so far. */
   output(): string;
   client(): OpenAI;
@@ -36,8 +38,9 @@ export async function startGateway({
   env = {},
 }: GatewayStart = {}): Promise<RunningGateway> {
   const scratch = mkdtempSync(join(tmpdir(), "dolly-test-"));
-  const configArgs = config === undefined ? [] : ["--config", join(scratch, "dolly.yaml")];
-  if (config !== undefined) writeFileSync(join(scratch, "dolly.yaml"), config);
+  const configFile = join(scratch, "dolly.yaml");
+  const configArgs = config === undefined ? [] : ["--config", configFile];
+  if (config !== undefined) writeFileSync(configFile, config);
   const child = spawn(
     process.execPath,
     [join(checkout, "bin", "dolly.js"), "serve", "--port", "0", ...configArgs, ...args],
@@ -67,6 +70,7 @@ export async function startGateway({
   return {
     address,
     process: child,
+    configFile,
     output: () => printed,
     client: () => new OpenAI({ baseURL: `${address}/v1`, apiKey: "unused", maxRetries: 0 }),
     enginePids: () =>

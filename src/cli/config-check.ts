@@ -12,7 +12,10 @@ export function checkConfig(
   templates: readonly string[],
 ): void {
   const around: Surroundings = { env: terminal.env, cwd: terminal.cwd, drivers, templates };
-  const { config, folder, source } = configFromFile(file === undefined ? {} : { config: file }, around);
+  const { config, folder, source, warnings } = configFromFile(
+    file === undefined ? {} : { config: file },
+    around,
+  );
   const lines = [`${source}: valid`, `listens on ${config.host}, port ${config.port}`];
   for (const [name, model] of Object.entries(config.models)) {
     const template = model.template ?? "chosen from the tokenizer";
@@ -22,7 +25,15 @@ export function checkConfig(
     if (instruct.length > 0) lines.push(`  instruction completions as ${instruct.join(", ")}`);
     bindPlacements(name, model, { drivers, folder });
     for (const { driver, ...options } of model.placements)
-      lines.push(`  ${driver}: ${JSON.stringify(options)}`);
+      lines.push(`  ${driver}: ${JSON.stringify(options, withoutSecrets)}`);
   }
+  for (const { name, models } of config.api_keys ?? []) {
+    lines.push(`key ${name}: ${models === null ? "every model" : models.join(", ")}`);
+  }
+  for (const warning of warnings) terminal.note(`${warning}\n`);
   terminal.print(`${lines.join("\n")}\n`);
 }
+
+/** Of the options of a driver, those whose names say that they are secret are not shown. */
+const withoutSecrets = (name: string, value: unknown): unknown =>
+  /(^|_)(key|secret|password|token|authorization)$/i.test(name) ? "(secret)" : value;

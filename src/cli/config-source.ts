@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { readDocument } from "../config/document.ts";
+import { type ConfigDocument, readDocument } from "../config/document.ts";
 import { type Override, parseConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { versionWarnings } from "../config/version.ts";
 import type { Driver } from "../core/driver.ts";
 import { OperatorError } from "../errors.ts";
 import { packageFolder } from "./package.ts";
@@ -32,15 +33,27 @@ export interface LoadedConfig {
   readonly folder: string;
   /** The file, or the checkpoint on the command line. */
   readonly source: string;
+  /** Reads the file again; undefined for a checkpoint. Throws OperatorError. */
+  readonly read: (() => Config) | undefined;
+  /** What to change in a file of an older form. */
+  readonly warnings: readonly string[];
 }
 
 /** The configuration from a file, overlaid by environment variables and then by flags. */
 export function configFromFile(flags: ServeFlags, around: Surroundings): LoadedConfig {
   const named = flags.config ?? around.env["DOLLY_CONFIG"];
   const file = named ? resolve(around.cwd, named) : join(packageFolder, "config", "dolly.yaml");
-  const document = readDocument(file, readFile(file), around.env);
-  const config = parseConfig(document, settings(flags, around), around.drivers, around.templates);
-  return { config, folder: dirname(file), source: file };
+  const document = () => readDocument(file, readFile(file), around.env);
+  const parsed = (from: ConfigDocument) =>
+    parseConfig(from, settings(flags, around), around.drivers, around.templates);
+  const first = document();
+  return {
+    config: parsed(first),
+    folder: dirname(file),
+    source: file,
+    read: () => parsed(document()),
+    warnings: versionWarnings(first),
+  };
 }
 
 /** The configuration that serves one checkpoint folder or model file under its base name. */
@@ -67,7 +80,7 @@ function configFromCheckpoint(path: string, flags: ServeFlags, around: Surroundi
   ];
   const document = { data: { models: { [name]: model } }, hidden: new Set(), where: () => "PATH" };
   const config = parseConfig(document, overrides, around.drivers, around.templates);
-  return { config, folder: around.cwd, source };
+  return { config, folder: around.cwd, source, read: undefined, warnings: [] };
 }
 
 /** The configuration of `dolly serve [PATH]`. */
@@ -95,6 +108,7 @@ function settings(flags: ServeFlags, { env, cwd }: Surroundings): Override[] {
     ...flag(["port"], wholeNumber(env["DOLLY_PORT"] || undefined), "DOLLY_PORT"),
     ...flag(["cache_dir"], folder(env["DOLLY_CACHE"]), "DOLLY_CACHE"),
     ...flag(["log_level"], env["DOLLY_LOG_LEVEL"] || undefined, "DOLLY_LOG_LEVEL"),
+    ...flag(["api_keys"], onlyKey(env["DOLLY_API_KEY"] || undefined), "DOLLY_API_KEY"),
     ...flag(["host"], flags.host, "--host"),
     ...flag(["port"], wholeNumber(flags.port), "--port"),
     ...flag(["cache_dir"], folder(flags.cacheDir), "--cache-dir"),
@@ -104,6 +118,8 @@ function settings(flags: ServeFlags, { env, cwd }: Surroundings): Override[] {
 
 const flag = (path: readonly (string | number)[], value: unknown, source: string): Override[] =>
   value === undefined ? [] : [{ path, value, source }];
+
+const onlyKey = (key: string | undefined) => key && [{ name: "default", key }];
 
 /** Digits as a number; anything else is left for the schema to refuse. */
 function wholeNumber(text: string | undefined): string | number | undefined {

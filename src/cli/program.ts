@@ -6,6 +6,7 @@ import { checkConfig } from "./config-check.ts";
 import { type ServeFlags, serveConfig } from "./config-source.ts";
 import { type ConvertFlags, convert, FORMAT_TYPES, FORMATS } from "./convert.ts";
 import { addEvalCommands } from "./eval-commands.ts";
+import { printKeyHash, printNewKey } from "./keys.ts";
 import { packageVersion } from "./package.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -93,6 +94,16 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
       await pullCommand(repository, terminal);
     });
 
+  const keys = root.command("keys").description("Make API keys for the config file.");
+  keys
+    .command("new")
+    .description("Make a key and print it with its entry for the config file.")
+    .argument("[name]", "who holds it", "somebody")
+    .action((name: string) => printNewKey(name, terminal));
+  keys
+    .command("hash")
+    .description("Print the hash of the key on standard input.")
+    .action(() => printKeyHash(terminal));
   addEvalCommands(root, { terminal, drivers, templates });
 
   root

@@ -9,6 +9,7 @@ import { type BannerModel, banner } from "./banner.ts";
 import type { LoadedConfig } from "./config-source.ts";
 import { packageVersion } from "./package.ts";
 import { showProgress } from "./progress.ts";
+import { reloadOnChange } from "./reload-on-change.ts";
 import { after, type Terminal } from "./terminal.ts";
 
 /**
@@ -16,19 +17,22 @@ import { after, type Terminal } from "./terminal.ts";
  * process at once with status 1.
  */
 export async function serve(
-  { config, folder }: LoadedConfig,
+  { config, folder, source, read, warnings }: LoadedConfig,
   terminal: Terminal,
   drivers: readonly Driver[],
 ): Promise<void> {
   const { env, platform, home, note, columns } = terminal;
   const monotonic = () => performance.now();
+  const log = createLog(config.log_level);
+  for (const warning of warnings) log.warn({ file: source }, warning);
   const gateway = await createGateway({
     config,
     drivers,
     folder,
     cacheDir: config.cache_dir ? resolve(folder, config.cache_dir) : defaultCacheFolder(platform, env, home),
+    log,
+    ...(read === undefined ? {} : { source: { name: source, read } }),
     hub: hubOf(env, home),
-    log: createLog(config.log_level),
     showLoad: ({ name }) => showProgress(`loading ${name}`, { note, columns, monotonic, after }),
     after,
   });
@@ -43,6 +47,8 @@ export async function serve(
       `\nstopping: running requests have ${config.shutdown_grace} s; a second signal ends them at once\n`,
     );
   });
+  const { configuration } = gateway;
+  const stopReloading = configuration && reloadOnChange(configuration, { source, config, terminal });
   try {
     const address = await gateway.listen();
     terminal.print(banner(packageVersion, address, await bannerModels(gateway)));
@@ -50,6 +56,7 @@ export async function serve(
     if (!stop.signal.aborted) terminal.print("Ready. Ctrl-C stops it.\n");
     await stopped;
   } finally {
+    stopReloading?.();
     await gateway.close();
     forgetSignals();
   }

@@ -14,6 +14,10 @@ export interface Terminal {
   readonly columns: number;
   /** Calls back at each SIGINT and SIGTERM until the returned function is called. */
   onSignal(callback: (signal: "SIGINT" | "SIGTERM") => void): () => void;
+  /** Calls back at each SIGHUP until the returned function is called; without, a SIGHUP ends the process. */
+  onHangup(callback: () => void): () => void;
+  /** All of standard input. */
+  input(): Promise<string>;
   /** Ends the process at once. */
   exit(status: number): never;
 }

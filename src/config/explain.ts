@@ -14,7 +14,7 @@ type Issue = z.core.$ZodIssue;
 
 /**
  * Every issue in words. `schema` is the JSON schema of the whole, for the keys that are known at a place; values in
- * `hidden` are not repeated.
+ * `hidden` are not repeated, nor those of keys that the schema calls `writeOnly`: they are secret.
  */
 export function explain(
   issues: readonly Issue[],
@@ -44,7 +44,11 @@ function explainOne(
   if (issue.code === "invalid_key") {
     return [{ path, of: "key", message: issue.issues[0]?.message ?? issue.message }];
   }
-  const found = hidden.has(value) ? "a value from the environment" : told(value);
+  const found = hidden.has(value)
+    ? "a value from the environment"
+    : partAt(schema, data, path)["writeOnly"] === true
+      ? kindOf(value)
+      : told(value);
   return [{ path, of: "value", message: valueMessage(issue, value, found) }];
 }
 
@@ -68,6 +72,10 @@ function choiceMessage(value: unknown, known: readonly string[], found: string):
   return `${choice}, found ${found}${typeof value === "string" ? suggestion(value, known) : ""}`;
 }
 
+/** Of a secret, no more than what it is. */
+const kindOf = (value: unknown): string =>
+  typeof value === "object" ? told(value) : "a value that is not shown";
+
 function told(value: unknown): string {
   if (value === null) return "nothing";
   if (Array.isArray(value)) return "a list";
@@ -90,8 +98,14 @@ function valueAt(data: unknown, path: KeyPath): unknown {
   return value;
 }
 
-/** Keys that a JSON schema allows at a path; where drivers differ, those of the driver named there. */
+/** Keys that a JSON schema allows at a path. */
 function knownKeys(schema: object, data: unknown, path: KeyPath): string[] {
+  const { properties } = partAt(schema, data, path);
+  return isRecord(properties) ? Object.keys(properties) : [];
+}
+
+/** The part of a JSON schema for a path; where drivers differ, that of the driver named there. */
+function partAt(schema: object, data: unknown, path: KeyPath): Readonly<Record<string, unknown>> {
   let part = branch(schema, data);
   let value = data;
   for (const step of path) {
@@ -101,7 +115,7 @@ function knownKeys(schema: object, data: unknown, path: KeyPath): string[] {
       typeof step === "number" ? part["items"] : (properties[step] ?? part["additionalProperties"]);
     part = branch(inside, value);
   }
-  return isRecord(part["properties"]) ? Object.keys(part["properties"]) : [];
+  return part;
 }
 
 function branch(schema: unknown, value: unknown): Readonly<Record<string, unknown>> {

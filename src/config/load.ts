@@ -1,4 +1,5 @@
 import type { Driver } from "../core/driver.ts";
+import { keyProblems } from "./api-keys.ts";
 import type { ConfigDocument } from "./document.ts";
 import { explain } from "./explain.ts";
 import { nameProblems } from "./names.ts";
@@ -37,7 +38,8 @@ export function parseConfig(
     const explanations = explain(parsed.error.issues, data, configJsonSchema(schema), document.hidden);
     throw configError(explanations.map(({ path, of, message }) => problem(path, of, message)));
   }
-  const conflicts = nameProblems(parsed.data);
+  const { api_keys: keys = [], models } = parsed.data;
+  const conflicts = [...nameProblems(parsed.data), ...keyProblems(keys, Object.keys(models))];
   if (conflicts.length > 0) {
     throw configError(conflicts.map(({ path, message }) => problem(path, "key", message)));
   }

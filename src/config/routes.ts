@@ -78,6 +78,11 @@ export function bindPlacements(
   });
 }
 
+/** What an engine was started with: while it stays the same, so may the engine. */
+export function engineIdentity(model: ModelConfig, index: number): string {
+  return JSON.stringify([model.placements[index], model.max_model_len ?? null]);
+}
+
 /** The repository that a placement's `model` names; undefined where it is a path, which one that exists always is. */
 function repositoryOf(model: unknown, driver: Driver, folder: string): Repository | undefined {
   if (typeof model !== "string" || !driver.paths.includes("model") || existsSync(resolve(folder, model))) {

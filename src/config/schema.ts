@@ -1,7 +1,10 @@
 import { z } from "zod";
 import type { Driver } from "../core/driver.ts";
+import { apiKeys } from "./api-keys.ts";
+import { rateLimits } from "./rate-limits.ts";
 import { responsesConfig } from "./responses.ts";
 import { telemetryOptions } from "./telemetry.ts";
+import { version } from "./version.ts";
 
 /** Seconds that fit a Node timer, which turns anything longer into one millisecond. */
 const LONGEST_TIMER = Math.floor((2 ** 31 - 1) / 1000);
@@ -105,6 +108,7 @@ export function configSchema(drivers: readonly Driver[], templates: readonly str
   });
   return z
     .strictObject({
+      version,
       host: z
         .string()
         .min(1)
@@ -134,12 +138,18 @@ export function configSchema(drivers: readonly Driver[], templates: readonly str
       shutdown_grace: seconds()
         .default(30)
         .describe("Seconds that running requests have to finish after SIGTERM."),
-      admin_key: z
-        .string()
-        .min(1)
-        .optional()
-        .describe(
+      admin_key: z.string().min(1).optional().meta({
+        writeOnly: true,
+        description:
           "Key for the /admin endpoints, as a bearer token; without one they answer to this machine only. Keep it out of the file: name an environment variable.",
+      }),
+      api_keys: apiKeys,
+      rate_limits: rateLimits,
+      watch_config: z
+        .boolean()
+        .default(true)
+        .describe(
+          "Apply the file when it changes. SIGHUP and POST /admin/reload do so in any case; a wrong file is refused and changes nothing.",
         ),
       ...telemetryOptions,
       client_stall_timeout: seconds()

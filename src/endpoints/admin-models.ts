@@ -28,9 +28,8 @@ export const loadModel = defineAction({
   summary: "Load a model and wait until it is loaded; harmless for one that is",
   response: adminModelResponse,
   admin: true,
-  async handle({ params, signal, log }, { services }) {
+  async handle({ params, signal }, { services }) {
     const { route } = services.resolve(params["model"]);
-    log.info({ audit: "load", model: route.name }, "an operator loads a model");
     await services.load(route, signal);
     return { kind: "json", body: adminModel(route, services) };
   },
@@ -42,9 +41,8 @@ export const unloadModel = defineAction({
     "Unload a model once its running answers have ended, and wait for it; the next request loads it again",
   response: adminModelResponse,
   admin: true,
-  async handle({ params, log }, { services }) {
+  async handle({ params }, { services }) {
     const { route } = services.resolve(params["model"]);
-    log.info({ audit: "unload", model: route.name }, "an operator unloads a model");
     await services.unload(route);
     return { kind: "json", body: adminModel(route, services) };
   },

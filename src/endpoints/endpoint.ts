@@ -1,6 +1,7 @@
 import type { output, ZodType } from "zod";
 import type { Log } from "../core/log.ts";
 import type { RequestObserver } from "../core/observer.ts";
+import type { Configuration } from "../reload/configuration.ts";
 import type { Services } from "../routing/route.ts";
 import type { ParameterRules } from "./parameter-rules.ts";
 import type { ResponseStore } from "./responses/store.ts";
@@ -55,6 +56,8 @@ export interface EndpointContext {
   monotonic(): number;
   /** A fresh id with the prefix, such as `chatcmpl-…`. */
   newId(prefix: string): string;
+  /** The config file; undefined where there is none. */
+  readonly configuration?: Configuration | undefined;
   /** Everything that is measured, for Prometheus; undefined where nothing is. */
   readonly metrics?: { readonly contentType: string; text(): Promise<string> } | undefined;
 }
@@ -85,6 +88,8 @@ export interface BodilessDefinition {
   readonly query?: Readonly<Record<string, object>>;
   /** For operators only. */
   readonly admin?: true;
+  /** Answers without an API key too. */
+  readonly open?: true;
   /** With `admin`: also for whoever collects metrics. */
   readonly scraped?: true;
   /** The 200 answer is text, not JSON. */
@@ -106,6 +111,8 @@ export interface Endpoint {
   readonly streams: boolean;
   /** For operators only: the HTTP room lets nobody else in. */
   readonly admin: boolean;
+  /** Answers without an API key too. */
+  readonly open?: true;
   /** With `admin`: `metrics_key` opens it too. */
   readonly scraped?: true;
   /** The 200 answer is text, not JSON. */

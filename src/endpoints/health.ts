@@ -6,6 +6,7 @@ export const health = defineGet({
   path: "/health",
   summary: "Alive: the gateway's process answers",
   response: statusResponse,
+  open: true,
   async handle() {
     return { kind: "json", body: { status: "ok" } };
   },
@@ -15,6 +16,7 @@ export const readiness = defineGet({
   path: "/ready",
   summary: "Able to answer: the engine of every preloaded model makes progress; 503 otherwise",
   response: statusResponse,
+  open: true,
   async handle({ signal, log }, { services }) {
     const { ready, problems } = await services.ready(signal);
     if (ready) return { kind: "json", body: { status: "ready" } };

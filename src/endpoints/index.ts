@@ -1,3 +1,4 @@
+import { reloadConfig, showConfig } from "./admin-config.ts";
 import { listAdminModels, loadModel, retrieveAdminModel, unloadModel } from "./admin-models.ts";
 import { chatCompletions } from "./chat-completions.ts";
 import { completions } from "./completions.ts";
@@ -31,6 +32,8 @@ const described: readonly Endpoint[] = [
   unloadModel,
   listAdminModels,
   retrieveAdminModel,
+  showConfig,
+  reloadConfig,
 ];
 
 /** What people are served beside the API. */

@@ -29,6 +29,7 @@ export const pageEndpoints: readonly Endpoint[] = PAGE_FILES.map(({ path, conten
     summary: path === "/" ? "A page to chat and to look at the gateway" : "A part of the page",
     response: { type: "string" },
     text: true,
+    open: true,
     async handle() {
       return { kind: "text", contentType, headers: headers(path), body: text };
     },

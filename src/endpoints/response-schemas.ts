@@ -122,6 +122,42 @@ export const adminModelListResponse = object({
   data: list(adminModelResponse),
 });
 
+const names = list(string);
+const differences = object({ added: names, removed: names, changed: names });
+
+export const adminReloadResponse = object({
+  object: { const: "admin.reload" },
+  generation: integer,
+  models: differences,
+  keys: differences,
+  restart_required: names,
+});
+
+export const adminConfigResponse = object({
+  object: { const: "admin.config" },
+  source: string,
+  generation: integer,
+  applied_at: integer,
+  reloads: object({ applied: integer, unchanged: integer, refused: integer }),
+  refusal: nullable(object({ at: integer, trigger: { enum: ["file", "signal", "admin"] }, message: string })),
+  restart_required: names,
+  keys: list(
+    object({
+      name: string,
+      models: nullable(names),
+      rpm: nullable(integer),
+      tpm: nullable(integer),
+      max_parallel_requests: nullable(integer),
+      priority: integer,
+    }),
+  ),
+  limits: object({
+    store: { enum: ["process", "redis"] },
+    reachable: nullable({ type: "boolean" }),
+    failures: integer,
+  }),
+});
+
 export const renderedResponse = object({ prompt: string, prompt_token_ids: list(integer) });
 
 export const renderedListResponse = { anyOf: [renderedResponse, list(renderedResponse)] };

@@ -11,6 +11,7 @@ import type { Log } from "../core/log.ts";
 import { type Observer, UNOBSERVED } from "../core/observer.ts";
 import type { Endpoint, EndpointContext } from "../endpoints/endpoint.ts";
 import { GatewayError } from "../errors.ts";
+import type { Access } from "./admission.ts";
 import { clientError } from "./error-response.ts";
 import { Exchange } from "./exchange.ts";
 import { isLoopbackAddress, isLoopbackHost } from "./loopback.ts";
@@ -32,6 +33,8 @@ export interface HttpServerParts {
   readonly context: EndpointContext;
   readonly log: Log;
   readonly settings?: Partial<HttpSettings>;
+  /** Asked at each request; undefined: everybody may use the gateway. */
+  readonly access?: () => Access | undefined;
   readonly observer?: Observer;
 }
 
@@ -101,7 +104,7 @@ interface ServerState {
 }
 
 function createApp(
-  { endpoints, context, log, observer = UNOBSERVED }: HttpServerParts,
+  { endpoints, context, log, access = () => undefined, observer = UNOBSERVED }: HttpServerParts,
   settings: HttpSettings,
   state: ServerState,
 ): Application {
@@ -135,7 +138,7 @@ function createApp(
     sendError(response, exchange, told);
   };
   app.use(begin);
-  mountEndpoints(app, endpoints, context, settings);
+  mountEndpoints(app, endpoints, { context, settings, access });
   app.use(unknownUrl);
   app.use(failed);
   return app;

@@ -8,7 +8,7 @@ const FORWARDED = ["forwarded", "x-forwarded-for", "x-real-ip"];
 /** Hexadecimal digits of a key's digest that tell tenants apart. */
 const TENANT_DIGITS = 16;
 
-/** Whose request it is, by the key that it shows: the beginning of its SHA-256, and "" without one. */
+/** Whose request it is where no keys are asked for, by the key that it shows all the same: the beginning of its SHA-256, and "" without one. */
 export function tenantOf(request: IncomingMessage): string {
   const key = bearerToken(request);
   return key === undefined ? "" : digest(key).toString("hex").slice(0, TENANT_DIGITS);
@@ -46,7 +46,8 @@ function fromAnotherSite({ headers }: IncomingMessage): boolean {
   return origin !== undefined && origin !== `http://${host}`;
 }
 
-function bearerToken({ headers }: IncomingMessage): string | undefined {
+/** The key that a request shows. */
+export function bearerToken({ headers }: IncomingMessage): string | undefined {
   return /^bearer +(\S+)$/i.exec(headers.authorization?.trim() ?? "")?.[1];
 }
 

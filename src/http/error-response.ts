@@ -2,7 +2,7 @@ import { type ErrorCode, GatewayError } from "../errors.ts";
 
 interface Meaning {
   readonly status: number;
-  readonly type: "invalid_request_error" | "permission_error" | "server_error";
+  readonly type: "invalid_request_error" | "permission_error" | "rate_limit_error" | "server_error";
   /** Seconds for `Retry-After` where the error brings none. */
   readonly retryAfter?: number;
   /** Sent as `x-should-retry: false`: official clients would try again otherwise, to no avail. */
@@ -36,6 +36,7 @@ const MEANINGS: Readonly<Record<ErrorCode, Meaning>> = {
   host_not_allowed: { status: 403, type: "permission_error" },
   invalid_api_key: invalid(401, { challenge: true }),
   admin_not_allowed: { status: 403, type: "permission_error" },
+  invalid_config: invalid(400),
   model_not_found: invalid(404),
   response_not_found: invalid(404),
   previous_response_not_found: invalid(400),
@@ -48,12 +49,14 @@ const MEANINGS: Readonly<Record<ErrorCode, Meaning>> = {
   unsupported_content_encoding: invalid(415, { close: true }),
   expectation_failed: invalid(417, { close: true }),
   header_too_large: invalid(431, { close: true }),
+  rate_limit_exceeded: { status: 429, type: "rate_limit_error", retryAfter: 1 },
   // Nobody reads it: the status is for the log only, as nginx writes it.
   client_closed_request: invalid(499, { close: true }),
   internal_error: failed(500, { permanent: true }),
   engine_crashed: failed(500, { permanent: true }),
   engine_unavailable: failed(503, { retryAfter: 2 }),
   model_load_failed: failed(503),
+  limits_unavailable: failed(503, { retryAfter: 1 }),
   server_is_overloaded: failed(503, { retryAfter: 1 }),
   shutting_down: failed(503, { retryAfter: 5, close: true }),
 };

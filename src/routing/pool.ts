@@ -68,6 +68,8 @@ export class Pool {
   readonly #failures = new Map<string, Failure>();
   /** Models that are being unloaded: their memory is waited for before the placement is loaded again. */
   readonly #unloading = new Map<string, Promise<void>>();
+  /** Ids of placements that the configuration has no more; a late request may still load one. */
+  readonly #retired = new Set<string>();
   readonly #closing = new AbortController();
 
   constructor(parts: PoolParts) {
@@ -134,6 +136,19 @@ export class Pool {
     if (entry !== undefined) this.#unload(route, placement, entry, "asked for");
     this.#failures.delete(placement.id);
     await this.#unloading.get(placement.id);
+  }
+
+  /**
+   * The configuration has no such placement any more: its model is unloaded as soon as nobody uses it, however long the
+   * last answer takes; a load that nobody waits for is given up.
+   */
+  retire(route: Route, placement: Placement): void {
+    this.#retired.add(placement.id);
+    this.#failures.delete(placement.id);
+    const entry = this.#entries.get(placement.id);
+    if (entry === undefined) return;
+    if (entry.loaded === undefined && entry.leases === 0) this.#unload(route, placement, entry, "removed");
+    else this.#unloadWhenIdle(route, placement, entry);
   }
 
   /** Ends loads and running requests and frees every model; a second call is harmless. */
@@ -212,8 +227,13 @@ export class Pool {
 
   #unloadWhenIdle(route: Route, placement: Placement, entry: Entry): void {
     const { loaded } = entry;
-    if (loaded === undefined || entry.leases > 0 || route.ttl === 0 || this.#closing.signal.aborted) return;
+    if (loaded === undefined || entry.leases > 0 || this.#closing.signal.aborted) return;
     if (this.#entries.get(placement.id) !== entry) return;
+    if (this.#retired.has(placement.id)) {
+      this.#unload(route, placement, entry, "removed");
+      return;
+    }
+    if (route.ttl === 0) return;
     entry.cancelUnload?.();
     entry.cancelUnload = this.#parts.after(route.ttl * 1000, () => {
       this.#unload(route, placement, entry, "idle");

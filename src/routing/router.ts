@@ -1,4 +1,5 @@
 import { GatewayError } from "../errors.ts";
+import { modelNotFound } from "./model-not-found.ts";
 import type { ResolvedRoute, Route } from "./route.ts";
 
 /** Finds the route for the name that a client uses; names are case-sensitive and unique (the config sees to that). */
@@ -23,16 +24,7 @@ export function createRouter(routes: readonly Route[], defaultModel: string | un
         });
       }
       const found = byName.get(name);
-      if (found === undefined) {
-        const shown = name.length > 100 ? `${name.slice(0, 100)}…` : name;
-        throw new GatewayError(
-          "model_not_found",
-          `The model '${shown}' does not exist; GET /v1/models lists those that do.`,
-          {
-            param: "model",
-          },
-        );
-      }
+      if (found === undefined) throw modelNotFound(name);
       return found;
     },
   };

@@ -38,6 +38,10 @@ export function createInstruments() {
     kvUsage: gauge(METRICS.kvUsage),
     engineMemory: gauge(METRICS.engineMemory),
     engineRestarts: counter(METRICS.engineRestarts),
+    configReloads: counter(METRICS.configReloads),
+    configAccepted: gauge(METRICS.configAccepted),
+    limitsShared: gauge(METRICS.limitsShared),
+    limitFailures: counter(METRICS.limitFailures),
     loopUtilisation: gauge(METRICS.loopUtilisation),
     build: gauge(METRICS.build),
   } satisfies { registry: Registry } & Record<keyof typeof METRICS, unknown>;

@@ -156,6 +156,30 @@ export const METRICS = {
     help: "How often a placement's engine was started again since the model was loaded.",
     labels: PLACEMENT,
   },
+  configReloads: {
+    name: "dolly_config_reloads_total",
+    type: "counter",
+    help: "How often the configuration was read again, by outcome: applied, unchanged or refused.",
+    labels: ["outcome"],
+  },
+  configAccepted: {
+    name: "dolly_config_last_reload_successful",
+    type: "gauge",
+    help: "0 while the config file was refused when it was last read, and the one before it serves; otherwise 1.",
+    labels: [],
+  },
+  limitsShared: {
+    name: "dolly_rate_limits_shared",
+    type: "gauge",
+    help: "1 while limits are counted in Redis, 0 while each gateway counts by itself.",
+    labels: [],
+  },
+  limitFailures: {
+    name: "dolly_rate_limit_store_failures_total",
+    type: "counter",
+    help: "Requests whose limits Redis could not be asked for.",
+    labels: [],
+  },
   loopUtilisation: {
     name: "nodejs_eventloop_utilization_ratio",
     type: "gauge",

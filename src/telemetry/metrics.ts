@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import type { GenerationObserver, GenerationSubject, RequestOutcome } from "../core/observer.ts";
+import { observeConfiguration, type WatchedConfiguration } from "./config-metrics.ts";
 import { createInstruments } from "./instruments.ts";
 import { MeasuredGeneration, ModelMetrics } from "./model-metrics.ts";
 import { type ModelPlacements, observePlacements } from "./placement-metrics.ts";
@@ -9,6 +10,7 @@ export interface MetricsParts {
   readonly version: string;
   /** Where every placement of the config stands. */
   placements(): readonly ModelPlacements[];
+  configuration(): WatchedConfiguration;
 }
 
 export interface Metrics {
@@ -41,7 +43,7 @@ function processRegistry(): Registry {
 
 const KNOWN_METHODS = ["GET", "HEAD", "POST", "OPTIONS"];
 
-export function createMetrics({ version, placements }: MetricsParts): Metrics {
+export function createMetrics({ version, placements, configuration }: MetricsParts): Metrics {
   const instruments = createInstruments();
   const { registry, httpActive, httpDuration, errors, loopUtilisation, build } = instruments;
   const models = new Map<string, ModelMetrics>();
@@ -65,6 +67,7 @@ export function createMetrics({ version, placements }: MetricsParts): Metrics {
       }
       for (const model of models.values()) model.flush();
       observePlacements(instruments, known);
+      observeConfiguration(instruments, configuration());
       const texts = await Promise.all([registry.metrics(), processRegistry().metrics()]);
       return [...texts, instruments.betweenTokens.text()].join("\n");
     },

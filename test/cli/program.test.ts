@@ -15,7 +15,12 @@ afterEach(() => {
 });
 
 async function dolly(...argv: string[]) {
-  const terminal = terminalIn(folder);
+  return dollyReading("", ...argv);
+}
+
+/** With that on standard input. */
+async function dollyReading(input: string, ...argv: string[]) {
+  const terminal = terminalIn(folder, undefined, input);
   const status = await run(argv, { terminal, drivers: testDrivers, templates: ["dolly-v2", "plain"] });
   return { status, printed: terminal.printed, noted: terminal.noted };
 }
@@ -90,4 +95,39 @@ test("config check explains a wrong file, with status 2", async () => {
   const { status, noted } = await dolly("config", "check", "bad.yaml");
   expect(status).toBe(2);
   expect(noted).toContain('bad.yaml:3:5: models.big.placement: unknown key; did you mean "placements"?');
+});
+
+test("keys new prints a key once and an entry that opens for it; keys hash prints the same hash of it", async () => {
+  const { status, printed } = await dolly("keys", "new", "alice");
+  expect(status).toBe(0);
+  const [key = "", ...rest] = printed.split("\n");
+  expect(key).toMatch(/^sk-dolly-[\w-]{43}$/);
+  const entry = rest.join("\n").slice(rest.join("\n").indexOf("api_keys:"));
+  expect(entry).not.toContain(key);
+  writeFileSync(
+    join(folder, "d.yaml"),
+    `version: 1\n${entry}models: {a: {placements: [{driver: script}]}}\n`,
+  );
+  const check = await dolly("config", "check", "d.yaml");
+  expect(check).toMatchObject({
+    status: 0,
+    noted: "",
+    printed: expect.stringContaining("key alice: every model"),
+  });
+  const hashed = await dollyReading(`${key}\n`, "keys", "hash");
+  expect(entry).toContain(hashed.printed.trim());
+  expect(await dollyReading("short\n", "keys", "hash")).toMatchObject({ status: 2 });
+  expect((await dolly("keys", "new")).printed).not.toContain(key);
+});
+
+test("a file of no stated form is read with a warning, and one of a newer form is refused", async () => {
+  const models = "models: {a: {placements: [{driver: script}]}}\n";
+  writeFileSync(join(folder, "old.yaml"), models);
+  const old = await dolly("config", "check", "old.yaml");
+  expect(old.status).toBe(0);
+  expect(old.noted).toContain("write `version: 1`");
+  writeFileSync(join(folder, "new.yaml"), `version: 2\n${models}`);
+  const newer = await dolly("config", "check", "new.yaml");
+  expect(newer.status).toBe(2);
+  expect(newer.noted).toMatch(/new\.yaml:1:\d+: version: .*a newer dolly/);
 });

@@ -10,6 +10,7 @@ export interface TerminalStandIn extends Terminal {
 export function terminalIn(
   folder: string,
   onSignal: Terminal["onSignal"] = () => () => undefined,
+  input = "",
 ): TerminalStandIn {
   let printed = "";
   let noted = "";
@@ -26,6 +27,8 @@ export function terminalIn(
     },
     columns: 0,
     onSignal,
+    onHangup: () => () => undefined,
+    input: async () => input,
     exit: (status) => {
       throw new Error(`exit ${status}`);
     },

@@ -40,6 +40,8 @@ test("a minimal file gets the documented defaults", () => {
     metrics: true,
     shutdown_grace: 30,
     client_stall_timeout: 30,
+    rate_limits: { redis_prefix: "dolly", redis_timeout: 0.25, on_redis_failure: "open" },
+    watch_config: true,
     responses: { store: "memory", max_responses: 1000, max_megabytes: 64, ttl: 2_592_000 },
     models: {
       tiny: {
@@ -231,4 +233,34 @@ test("an override takes the place of the file's value, the last one wins, and an
   expect(refusal(`port: 1\n${minimal}`, {}, [port("x", "--port")])).toBe(
     '--port: expected a number, found "x"',
   );
+});
+
+test("wrong keys are named by place and never repeated", () => {
+  const keys = (entry: string) => `version: 1\napi_keys:\n  - ${entry}\n${minimal}`;
+  const hash = `sha256:${"a".repeat(64)}`;
+  expect(refusal(keys("{ name: a, key: tooshort }"))).toMatch(
+    /api_keys\[0\]\.key: a key has at least 16 characters/,
+  );
+  expect(refusal(keys("{ name: a, key: secretsecretsecret1, kez: 1 }"))).toMatch(
+    /api_keys\[0\]\.kez: unknown key/,
+  );
+  expect(refusal(keys("{ name: a }"))).toMatch(/api_keys\[0\]: .*needs `key` or `key_hash`/);
+  expect(refusal(keys(`{ name: "a b", key_hash: "${hash}" }`))).toMatch(/api_keys\[0\]\.name/);
+  expect(refusal(keys(`{ name: a, key_hash: "${hash}", models: [tinny] }`))).toMatch(
+    /api_keys\[0\]\.models\[0\]: no model has the name "tinny"; did you mean "tiny"/,
+  );
+  expect(refusal(keys(`{ name: a, key_hash: "${hash}" }\n  - { name: b, key_hash: "${hash}" }`))).toMatch(
+    /this key is taken by api_keys\[0\]/,
+  );
+  expect(refusal(keys(`{ name: a, key_hash: "${hash}", rpm: 0 }`))).toMatch(/api_keys\[0\]\.rpm: too small/);
+  expect(refusal(`version: 1\nrate_limits: { redis: "http://user:hunter2@x" }\n${minimal}`)).toMatch(
+    /rate_limits\.redis/,
+  );
+  for (const secret of ["tooshort", "secretsecretsecret1", "hunter2"]) {
+    const wrong = [
+      keys(`{ name: a, key: ${secret}, rpm: 0 }`),
+      `rate_limits: { redis: "http://u:${secret}@x" }\n${minimal}`,
+    ];
+    for (const text of wrong) expect(refusal(text)).not.toContain(secret);
+  }
 });

@@ -11,6 +11,7 @@ const env = {
   DOLLY_MODEL_FILE: "/models/m.gguf",
   DOLLY_METRICS_KEY: "metrics",
   DOLLY_ADMIN_KEY: "admin",
+  DOLLY_API_KEY: "sk-0123456789abcdef",
   VLLM_API_KEY: "vllm",
 };
 

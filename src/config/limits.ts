@@ -1,0 +1,24 @@
+import type { LimitStore } from "../access/limit-store.ts";
+import { ProcessLimits } from "../access/process-limits.ts";
+import { connectRedis } from "../access/redis-connection.ts";
+import { RedisLimits } from "../access/redis-limits.ts";
+import { SharedLimits } from "../access/shared-limits.ts";
+import type { Log } from "../core/log.ts";
+import type { RateLimits } from "./rate-limits.ts";
+
+export interface LimitsParts {
+  readonly log: Log;
+  newId(): string;
+  monotonic(): number;
+  after(ms: number, callback: () => void): () => void;
+}
+
+/** The limits that a configuration asks for: counted here, or in a Redis with others. */
+export function createLimits(options: RateLimits, { log, newId, monotonic, after }: LimitsParts): LimitStore {
+  const own = new ProcessLimits(monotonic);
+  const { redis: url, redis_prefix: prefix, redis_timeout: timeout, on_redis_failure: onFailure } = options;
+  if (url === undefined) return own;
+  const redis = connectRedis({ url, timeoutMs: timeout * 1000, after });
+  const shared = new RedisLimits({ redis, prefix, newId, monotonic, after });
+  return new SharedLimits({ shared, own, onFailure, log, monotonic });
+}
