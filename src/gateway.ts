@@ -15,6 +15,8 @@ import type { Configuration } from "./reload/configuration.ts";
 import { firstGeneration } from "./reload/generation.ts";
 import { type ConfigSource, LiveConfiguration } from "./reload/live-configuration.ts";
 import { delegatedServices } from "./routing/delegated-services.ts";
+import { HealthChecks } from "./routing/health-checks.ts";
+import { PlacementStates } from "./routing/placement-state.ts";
 import { type LoadDisplay, Pool } from "./routing/pool.ts";
 import type { Route, Services } from "./routing/route.ts";
 import { createRouter } from "./routing/router.ts";
@@ -66,6 +68,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const now = () => Math.floor(Date.now() / 1000);
   const graceMs = config.shutdown_grace * 1000;
   const pool = new Pool({ log, context, showLoad, monotonic, after, graceMs });
+  const states = new PlacementStates();
   const generations = {
     routes: (from: Config) =>
       buildRoutes(from, {
@@ -77,7 +80,16 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
         context: (name, maxModelLen) => context({ name, maxModelLen }),
       }),
     services: (routes: readonly Route[], from: Config) =>
-      createServices({ router: createRouter(routes, from.default_model), pool, log, monotonic, context }),
+      createServices({
+        router: createRouter(routes, from.default_model),
+        pool,
+        states,
+        log,
+        monotonic,
+        wallClock: Date.now,
+        random: Math.random,
+        context,
+      }),
     limits: (options: Config["rate_limits"]) =>
       createLimits(options, { log, newId: () => newId(""), monotonic, after }),
   };
@@ -92,6 +104,15 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   });
   const services = delegatedServices(() => live.current.services);
   const configuration = parts.source === undefined ? undefined : live;
+  const healthChecks = new HealthChecks({
+    routes: () => services.routes(),
+    pool,
+    states,
+    log,
+    monotonic,
+    wallClock: Date.now,
+    after,
+  });
   const responses = await responseStore(config.responses, { folder, cacheDir }, Date.now);
   const telemetry = await createTelemetry(config, {
     version: packageVersion,
@@ -107,7 +128,12 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     context: { services, responses, now, monotonic, newId, metrics, configuration },
     log,
     observer,
-    settings: { stallMs: config.client_stall_timeout * 1000, adminKey, metricsKey },
+    settings: {
+      stallMs: config.client_stall_timeout * 1000,
+      adminKey,
+      metricsKey,
+      sessionHeader: config.router_settings.session_header.toLowerCase(),
+    },
     access: () => live.current.access,
   });
   return {
@@ -128,6 +154,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     },
     async close() {
       live.stop();
+      healthChecks.stop();
       await server.close({ graceMs });
       await pool.close();
       await live.close();

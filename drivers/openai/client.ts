@@ -49,11 +49,11 @@ export class EngineClient {
     return new URL(path, this.#base);
   }
 
-  #headers(trace?: TraceContext): Record<string, string> {
+  #headers(trace: TraceContext | undefined, key = this.#key): Record<string, string> {
     return {
       accept: "application/json, text/event-stream",
       "accept-encoding": "identity",
-      ...(this.#key === undefined ? {} : { authorization: `Bearer ${this.#key}` }),
+      ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
       ...(trace ?? {}),
     };
   }
@@ -68,6 +68,13 @@ export class EngineClient {
     } catch {
       return undefined;
     }
+  }
+
+  /** The text that a GET gives; undefined where there is none of that path. `key`: in place of the engine's own. Throws GatewayError. */
+  async text(path: string, signal: AbortSignal, key: string | undefined): Promise<string | undefined> {
+    const response = await this.#send("GET", path, { signal, key });
+    const text = await bodyText(response, LARGEST_BODY);
+    return response.statusCode === 200 ? text : undefined;
   }
 
   /** A JSON answer of a POST. Throws GatewayError, or `signal.reason`. */
@@ -117,11 +124,16 @@ export class EngineClient {
   async #send(
     method: "GET" | "POST",
     path: string,
-    { body, trace, signal }: { body?: string; trace?: TraceContext | undefined; signal: AbortSignal },
+    {
+      body,
+      trace,
+      signal,
+      key,
+    }: { body?: string; trace?: TraceContext | undefined; signal: AbortSignal; key?: string | undefined },
   ): Promise<Dispatcher.ResponseData> {
     signal.throwIfAborted();
     const headers = {
-      ...this.#headers(trace),
+      ...this.#headers(trace, key),
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     };
     try {

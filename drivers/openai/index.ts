@@ -8,6 +8,7 @@ import { Tokenizer } from "../local/tokenizer.ts";
 import { EngineClient } from "./client.ts";
 import { engineFacts } from "./detect.ts";
 import type { Dialect } from "./dialect.ts";
+import { EngineLoad } from "./engine-load.ts";
 import { llamaServer } from "./llama-server.ts";
 import { type EngineKind, type OpenaiOptions, openaiOptions } from "./options.ts";
 import { dollyTokenizer } from "./own-tokenizer.ts";
@@ -59,6 +60,7 @@ export const openai = defineDriver({
       return new UpstreamModel({
         description: { ...described, precision: facts.kind },
         client,
+        load: new EngineLoad(client, facts.kind, options),
         dialect: DIALECTS[facts.kind],
         tokenizer: new Tokenizer(source.tokenizer, source.vocabularySize),
         endOfText: source.endOfText,

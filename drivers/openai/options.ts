@@ -53,6 +53,33 @@ export const openaiOptions = z.strictObject({
   queue_timeout: seconds(60).describe("Seconds that a request waits before it is refused."),
   connect_timeout: seconds(5).describe("Seconds to connect."),
   first_token_timeout: seconds(120).describe("Seconds until its answer begins."),
+  metrics: z
+    .strictObject({
+      path: z
+        .string()
+        .startsWith("/")
+        .default("/metrics")
+        .describe("Where the engine's Prometheus metrics are."),
+      key: z.string().min(1).optional().describe("Bearer token for them; by default api_key."),
+      interval: z
+        .number()
+        .min(0)
+        .max(3600)
+        .default(1)
+        .describe("Seconds between two looks at them, while the engine is in use; 0: never."),
+      queued_requests: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("Metric that counts the waiting requests; by default the engine's own."),
+      kv_usage: z
+        .string()
+        .min(1)
+        .optional()
+        .describe("Metric of how full the KV cache is, 0 to 1; by default the engine's own."),
+    })
+    .prefault({})
+    .describe("What the engine says of its load, for the choice between engines."),
   token_timeout: seconds(60).describe("Seconds without anything new while it answers."),
 });
 

@@ -13,6 +13,7 @@ import type { Tokenizer } from "../local/tokenizer.ts";
 import { AnswerText } from "./answer-text.ts";
 import type { EngineClient } from "./client.ts";
 import { type Dialect, requireAble } from "./dialect.ts";
+import type { EngineLoad } from "./engine-load.ts";
 import { failure } from "./failures.ts";
 import { BrokenStream } from "./frames.ts";
 import type { Turns } from "./turns.ts";
@@ -20,6 +21,7 @@ import type { Turns } from "./turns.ts";
 export interface UpstreamParts {
   readonly description: ModelDescription;
   readonly client: EngineClient;
+  readonly load: EngineLoad;
   readonly dialect: Dialect;
   readonly tokenizer: Tokenizer;
   readonly endOfText: number | null;
@@ -81,7 +83,8 @@ export class UpstreamModel implements Model {
     signal: AbortSignal,
   ): AsyncGenerator<GenerationEvent, void, undefined> {
     signal.throwIfAborted();
-    const { dialect, tokenizer, turns } = this.#parts;
+    const { dialect, tokenizer, turns, load } = this.#parts;
+    load.used();
     checkRequest(request, this);
     requireAble(dialect, request, this.endOfText);
     const left = new AbortController();
@@ -163,9 +166,16 @@ export class UpstreamModel implements Model {
   }
 
   status(): ModelStatus {
-    const { turns } = this.#parts;
+    const { turns, load } = this.#parts;
     const state = this.#answered ? "ready" : "unavailable";
-    return { state, busySlots: turns.running, waiting: turns.waiting, memoryBytes: null, restarts: 0 };
+    return {
+      state,
+      busySlots: turns.running,
+      waiting: turns.waiting,
+      memoryBytes: null,
+      restarts: 0,
+      ...load.now(),
+    };
   }
 
   /** Has the engine draw one token. */
@@ -190,6 +200,7 @@ export class UpstreamModel implements Model {
 
   async close(): Promise<void> {
     this.#closed.abort(new GatewayError("engine_unavailable", "The model is being unloaded."));
+    this.#parts.load.close();
     await this.#parts.client.close();
   }
 }

@@ -24,6 +24,17 @@ export function nameProblems(config: Config): { path: KeyPath; message: string }
       claim(alias, written ? ["models", name, "instruct_aliases", index] : ["models", name]);
     }
   }
+  for (const [name, model] of Object.entries(config.models)) {
+    for (const list of ["fallbacks", "context_window_fallbacks"] as const) {
+      for (const [index, other] of model[list].entries()) {
+        const path = ["models", name, list, index];
+        if (!Object.hasOwn(config.models, other)) {
+          const known = Object.keys(config.models);
+          problems.push({ path, message: `no model has the name "${other}"${suggestion(other, known)}` });
+        } else if (other === name) problems.push({ path, message: "a model is no fallback of itself" });
+      }
+    }
+  }
   const { default_model: wanted } = config;
   if (wanted !== undefined && !owners.has(wanted)) {
     problems.push({

@@ -7,6 +7,7 @@ import { type Hub, parseRepository, type Repository } from "../hub/hub.ts";
 import { fromHub } from "../hub/hub-driver.ts";
 import type { Placement, Route } from "../routing/route.ts";
 import { instructAliases } from "./names.ts";
+import { routingRules } from "./routing.ts";
 import type { Config, ModelConfig } from "./schema.ts";
 
 export interface RouteParts {
@@ -51,6 +52,7 @@ export async function buildRoutes(config: Config, parts: RouteParts): Promise<Ro
       preload: model.preload,
       ttl: model.ttl,
       placements,
+      routing: routingRules(model, config.router_settings),
     });
   }
   return routes;
@@ -63,24 +65,26 @@ export function bindPlacements(
   { drivers, folder, hub }: Pick<RouteParts, "drivers" | "folder" | "hub">,
 ): Placement[] {
   return model.placements.map((placement, index) => {
-    const { driver: wanted, ...options } = placement;
+    const { driver: wanted, weight, ...options } = placement;
     const driver = drivers.find((candidate) => candidate.name === wanted);
     if (driver === undefined)
       throw new TypeError(`the schema let an unknown driver through: ${String(wanted)}`);
+    if (typeof weight !== "number") throw new TypeError("the schema gives every placement a weight");
     const repository = hub && repositoryOf(options["model"], driver, folder);
     if (hub && repository)
-      return { id: `${name}/${index}`, driver: fromHub(driver, options, repository, hub) };
+      return { id: `${name}/${index}`, weight, driver: fromHub(driver, options, repository, hub) };
     for (const option of driver.paths) {
       const path = options[option];
       if (typeof path === "string") options[option] = resolve(folder, path);
     }
-    return { id: `${name}/${index}`, driver: driver.bind(options) };
+    return { id: `${name}/${index}`, weight, driver: driver.bind(options) };
   });
 }
 
 /** What an engine was started with: while it stays the same, so may the engine. */
 export function engineIdentity(model: ModelConfig, index: number): string {
-  return JSON.stringify([model.placements[index], model.max_model_len ?? null]);
+  const { weight: _, ...engine } = model.placements[index] ?? {};
+  return JSON.stringify([engine, model.max_model_len ?? null]);
 }
 
 /** The repository that a placement's `model` names; undefined where it is a path, which one that exists always is. */

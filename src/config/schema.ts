@@ -3,6 +3,7 @@ import type { Driver } from "../core/driver.ts";
 import { apiKeys } from "./api-keys.ts";
 import { rateLimits } from "./rate-limits.ts";
 import { responsesConfig } from "./responses.ts";
+import { modelRouting, placementRouting, routerSettings } from "./routing.ts";
 import { telemetryOptions } from "./telemetry.ts";
 import { version } from "./version.ts";
 
@@ -55,7 +56,7 @@ const parameters = z
 
 function placement(drivers: readonly Driver[]) {
   const [first, ...rest] = drivers.map(({ name, about, options }) =>
-    options.safeExtend({ driver: z.literal(name).describe(about) }),
+    options.safeExtend({ driver: z.literal(name).describe(about), ...placementRouting }),
   );
   if (first === undefined) throw new TypeError("a config schema needs at least one driver");
   return z.discriminatedUnion("driver", [first, ...rest]);
@@ -101,10 +102,13 @@ export function configSchema(drivers: readonly Driver[], templates: readonly str
     ttl: seconds()
       .default(0)
       .describe("Seconds without a request after which the model is unloaded; 0: never."),
+    ...modelRouting,
     placements: z
       .array(placement(drivers))
       .min(1, "a model needs at least one placement")
-      .describe("Ways to run the model, in the order in which they are tried."),
+      .describe(
+        "Ways to run the model; which one a request gets is the routing strategy's, by default the first that can.",
+      ),
   });
   return z
     .strictObject({
@@ -145,6 +149,7 @@ export function configSchema(drivers: readonly Driver[], templates: readonly str
       }),
       api_keys: apiKeys,
       rate_limits: rateLimits,
+      router_settings: routerSettings,
       watch_config: z
         .boolean()
         .default(true)

@@ -29,6 +29,8 @@ export interface ModelStatus {
   readonly restarts: number;
   /** 0 to 1: how much of its KV cache holds tokens of running answers; absent where that is not known. */
   readonly kvUsage?: number;
+  /** Requests that wait in an engine which others use too; absent where it does not say. */
+  readonly engineWaiting?: number;
 }
 
 /** A loaded model. Its native code runs elsewhere: nothing here blocks longer than tokenising one prompt. */

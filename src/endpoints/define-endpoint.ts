@@ -3,6 +3,7 @@ import { GatewayError } from "../errors.ts";
 import type { BodilessDefinition, Endpoint, EndpointReply, PostDefinition } from "./endpoint.ts";
 import { ignoredNames, refuseUnsupported } from "./parameter-rules.ts";
 import { requestError } from "./request-error.ts";
+import { sessionIn } from "./session.ts";
 
 /** Names the body's unknown fields, which had no effect. */
 export const IGNORED_HEADER = "x-ignored-parameters";
@@ -44,7 +45,8 @@ export function definePost<Body extends ZodType>(definition: PostDefinition<Body
       refuseUnsupported(body, rules);
       const parsed = schema.safeParse(body);
       if (!parsed.success) throw requestError(parsed.error, body);
-      const reply = await definition.handle({ ...request, body: parsed.data }, context);
+      const session = request.session ?? sessionIn(body);
+      const reply = await definition.handle({ ...request, session, body: parsed.data }, context);
       return withIgnored(reply, ignoredNames(body, known, rules));
     },
   };

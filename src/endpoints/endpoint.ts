@@ -20,6 +20,10 @@ export interface EndpointRequest<Body> {
   readonly tenant: string;
   readonly log: Log;
   readonly observer: RequestObserver;
+  /** What the request's header says of the session that it belongs to. */
+  readonly session: string | undefined;
+  /** Sets a header of the answer; without effect once that has begun. */
+  header(name: string, value: string): void;
   /** Adds fields to the request's one log line: model, tokens, times, finish reason; never a prompt. */
   record(fields: Readonly<Record<string, string | number | boolean | null>>): void;
 }

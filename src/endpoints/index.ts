@@ -1,5 +1,6 @@
 import { reloadConfig, showConfig } from "./admin-config.ts";
 import { listAdminModels, loadModel, retrieveAdminModel, unloadModel } from "./admin-models.ts";
+import { listAdminRoutes } from "./admin-routes.ts";
 import { chatCompletions } from "./chat-completions.ts";
 import { completions } from "./completions.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -32,6 +33,7 @@ const described: readonly Endpoint[] = [
   unloadModel,
   listAdminModels,
   retrieveAdminModel,
+  listAdminRoutes,
   showConfig,
   reloadConfig,
 ];

@@ -183,6 +183,38 @@ export const tokenizerInfoResponse = object({
   chat_template: { type: "null" },
 });
 
+export const adminRouteListResponse = object({
+  object: { const: "list" },
+  data: list(
+    object({
+      id: string,
+      object: { const: "admin.route" },
+      routing_strategy: string,
+      session_affinity: { type: "boolean" },
+      fallbacks: names,
+      context_window_fallbacks: names,
+      retries_left: integer,
+      placements: list(
+        object({
+          id: string,
+          driver: string,
+          weight: { type: "number" },
+          state: string,
+          circuit: { enum: ["closed", "open", "half_open"] },
+          tried_again_at: nullable(integer),
+          in_flight: integer,
+          engine_waiting: nullable(integer),
+          kv_usage: nullable({ type: "number" }),
+          first_token_ms: nullable(integer),
+          requests: integer,
+          failures: integer,
+          last_failure: nullable(object({ at: integer, code: string, message: string })),
+        }),
+      ),
+    }),
+  ),
+});
+
 export const statusResponse = object({ status: string });
 
 export const errorSchema = object({

@@ -6,6 +6,7 @@ import type { EndpointContext, EndpointRequest } from "./endpoint.ts";
 import { systemFingerprint } from "./fingerprint.ts";
 import { GenerationMeter } from "./generation-meter.ts";
 import type { ResponseHead } from "./response-head.ts";
+import { RoutingHeaders } from "./routing-headers.ts";
 
 /** The generations of one request, and what its response says of the model that serves them. */
 export class ServedGeneration {
@@ -15,14 +16,19 @@ export class ServedGeneration {
   readonly #observer: RequestObserver;
   readonly #record: EndpointRequest<unknown>["record"];
   readonly #meter: GenerationMeter;
+  readonly #headers: RoutingHeaders;
+  readonly #session: string | undefined;
   #fingerprint = "";
 
   constructor(
     route: Route,
     operation: Operation,
     context: EndpointContext,
-    { record, observer }: Pick<EndpointRequest<unknown>, "record" | "observer">,
+    request: Pick<EndpointRequest<unknown>, "record" | "observer" | "header" | "session">,
   ) {
+    const { record, observer } = request;
+    this.#session = request.session;
+    this.#headers = new RoutingHeaders(request.header);
     this.#route = route;
     this.#operation = operation;
     this.#context = context;
@@ -32,8 +38,10 @@ export class ServedGeneration {
     record({ model: route.name });
   }
 
+  /** `prefix`: what the client wrote, from its beginning. */
   generate(
     prepare: (model: Model) => GenerationRequest,
+    prefix: () => string,
     signal: AbortSignal,
   ): AsyncGenerator<GenerationEvent, void, undefined> {
     const subject = { operation: this.#operation, model: this.#route.name };
@@ -46,6 +54,11 @@ export class ServedGeneration {
       },
       signal,
       observer,
+      {
+        prefix,
+        session: this.#session,
+        routed: (routing) => this.#headers.add(routing),
+      },
     );
     return this.#meter.watch(events, this.#record, observer);
   }

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { Application, RequestHandler } from "express";
 import type { Reservation } from "../access/limit-store.ts";
 import type { Endpoint, EndpointContext } from "../endpoints/endpoint.ts";
@@ -71,6 +72,10 @@ function answerWith(endpoint: Endpoint, { context, settings, access }: Answering
               exchange.record(fields);
             },
             observer: exchange.observer,
+            session: sessionOf(request, settings),
+            header(name, value) {
+              if (!response.headersSent) response.setHeader(name, value);
+            },
           },
           key === undefined ? context : { ...context, services: keyServices(context.services, key) },
         );
@@ -114,6 +119,14 @@ async function* endingWith<Value>(
   } finally {
     end();
   }
+}
+
+/** Longest name of a session. */
+const LONGEST_SESSION = 256;
+
+function sessionOf({ headers }: IncomingMessage, { sessionHeader }: HttpSettings): string | undefined {
+  const value = headers[sessionHeader];
+  return typeof value === "string" && value !== "" ? value.slice(0, LONGEST_SESSION) : undefined;
 }
 
 /** What a request's generations took, as they record it for its log line. */

@@ -4,6 +4,8 @@ export interface HttpSettings {
   readonly adminKey: string | undefined;
   /** Key that reads /metrics and nothing else. */
   readonly metricsKey: string | undefined;
+  /** Header that names a request's session, in lower case. */
+  readonly sessionHeader: string;
   /** Most bytes of a request body. */
   readonly bodyBytes: number;
   /** Deepest nesting of a JSON body. */
@@ -31,6 +33,7 @@ export interface HttpSettings {
 export const defaultHttpSettings: HttpSettings = {
   adminKey: undefined,
   metricsKey: undefined,
+  sessionHeader: "x-session-id",
   bodyBytes: 1024 * 1024,
   jsonDepth: 64,
   uriBytes: 4096,

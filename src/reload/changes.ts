@@ -2,7 +2,14 @@ import type { Config } from "../config/schema.ts";
 import type { Changes } from "./configuration.ts";
 
 /** Keys of the configuration that a reload applies. */
-const LIVE: readonly string[] = ["version", "models", "default_model", "api_keys", "rate_limits"];
+const LIVE: readonly string[] = [
+  "version",
+  "models",
+  "default_model",
+  "api_keys",
+  "rate_limits",
+  "router_settings",
+];
 
 /** What differs between two configurations; `start`: the one that the gateway was started with. */
 export function changesBetween(before: Config, next: Config, start: Config): Changes {

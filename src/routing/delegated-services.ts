@@ -10,6 +10,7 @@ export function delegatedServices(current: () => Services): Services {
     withModel: (route, use, signal) => current().withModel(route, use, signal),
     ready: (signal) => current().ready(signal),
     placements: (route) => current().placements(route),
+    routing: (route) => current().routing(route),
     load: (route, signal) => current().load(route, signal),
     unload: (route) => current().unload(route),
   };

@@ -2,83 +2,165 @@ import type { Model } from "../core/driver.ts";
 import type { GenerationEvent } from "../core/generation.ts";
 import type { Log } from "../core/log.ts";
 import { type GenerationObserver, unobservedGeneration } from "../core/observer.ts";
-import { type ErrorCode, GatewayError } from "../errors.ts";
-import { placementOrder } from "./policy.ts";
+import { GatewayError } from "../errors.ts";
+import { costsRetry, givesWay, isEngineFailure, moreTelling } from "./failures.ts";
+import type { PlacementState } from "./placement-state.ts";
+import { type Plan, type PlanParts, planAttempts } from "./plan.ts";
 import { type Lease, type Pool, retryAfter } from "./pool.ts";
-import type { Placement, Prepare, Route } from "./route.ts";
+import type { RetryBudget } from "./retry-budget.ts";
+import type { Placement, Prepare, Route, Routing, RoutingHints } from "./route.ts";
+import { prefixBlocks } from "./strategy/prefix.ts";
 
-export interface GenerateParts {
+export interface GenerateParts extends PlanParts {
   readonly pool: Pool;
   readonly log: Log;
+  readonly budget: RetryBudget;
   /** Milliseconds of a clock that never goes back. */
   monotonic(): number;
+  /** Milliseconds since 1970. */
+  wallClock(): number;
 }
+
+/** Of a request that says nothing of itself. */
+const NO_HINTS: RoutingHints = { prefix: () => "", session: undefined, routed: () => undefined };
 
 /**
  * The one path of every generation: leases a model, prepares the request for it and passes its events on. A placement
- * that cannot be loaded, or whose engine fails before the first event, gives way to the next one; after the first
- * event a failure is the caller's. The lease ends with the loop, however it ends.
+ * that cannot be loaded, whose engine fails or is overloaded before the first event, or which cannot do what is asked
+ * gives way to the next one; after the first event a failure is the caller's. The lease ends with the loop, however it ends.
  */
 export async function* generate(
-  { pool, log, monotonic }: GenerateParts,
+  parts: GenerateParts,
   route: Route,
   prepare: Prepare,
   signal: AbortSignal,
   observer: GenerationObserver = unobservedGeneration(),
+  hints: RoutingHints = NO_HINTS,
 ): AsyncGenerator<GenerationEvent, void, undefined> {
-  const order = placementOrder(route.placements, (placement) => pool.failure(placement)?.at, monotonic());
-  if (order.length === 0) throw coolingDown(pool, route, monotonic());
-  for (const [index, placement] of order.entries()) {
-    const last = index === order.length - 1;
+  const { pool, log, monotonic, states, budget, prefixes } = parts;
+  const blocks = needsPrefix(route) ? prefixBlocks(hints.prefix()) : [];
+  const session = route.routing.sessionAffinity ? hints.session : undefined;
+  const plan = planAttempts(route, { blocks, session }, parts, monotonic());
+  if (plan.order.length === 0) {
+    hints.routed({ attempts: [], skipped: plan.skipped });
+    throw coolingDown(pool, route, monotonic());
+  }
+  const attempts: Routing["attempts"][number][] = [];
+  const told = (): void => hints.routed({ attempts, skipped: plan.skipped });
+  budget.request();
+  let retries = 0;
+  let worst: unknown;
+  for (const [index, { placement, reason }] of plan.order.entries()) {
+    const { id } = placement;
+    const state = states.of(placement);
+    const last = index === plan.order.length - 1;
     const giveWay = (error: unknown): void => {
       signal.throwIfAborted();
-      const failure = { model: route.name, placement: placement.id, err: error };
-      if (last || !isEngineFailure(error)) throw error;
-      log.warn(failure, "trying the next placement");
+      attempts.push({ id, reason, error: error instanceof GatewayError ? error.code : "internal_error" });
+      worst = worst === undefined ? error : moreTelling(worst, error);
+      const mayRetry = (): boolean => retries < route.routing.numRetries && budget.take();
+      if (last || !givesWay(error) || (costsRetry(error) && !mayRetry())) {
+        told();
+        throw givesWay(error) ? worst : error;
+      }
+      if (costsRetry(error)) retries += 1;
+      log.warn({ model: route.name, placement: id, err: error }, "trying the next placement");
       observer.gaveWay(error);
     };
-    observer.attempt({ placement: placement.id, driver: placement.driver.driver });
-    let lease: Lease;
+    observer.attempt({ placement: id, driver: placement.driver.driver });
+    const visit = new Visit(state, route, parts);
     try {
-      lease = await leaseOf(pool, route, placement, signal, log);
-    } catch (error) {
-      giveWay(error);
-      continue;
-    }
-    try {
-      const events = lease.model.generate(observer.leased(prepare(lease.model)), signal);
+      let lease: Lease;
       try {
-        let first: IteratorResult<GenerationEvent, void>;
+        lease = await leaseOf(pool, route, placement, signal, log);
+      } catch (error) {
+        visit.failed(error);
+        giveWay(error);
+        continue;
+      }
+      try {
+        const began = monotonic();
+        let events: AsyncGenerator<GenerationEvent, void, undefined> | undefined;
         try {
-          first = await events.next();
-        } catch (error) {
-          giveWay(error);
-          continue;
-        }
-        if (!first.done) {
+          let first: IteratorResult<GenerationEvent, void>;
+          try {
+            events = lease.model.generate(observer.leased(prepare(lease.model)), signal);
+            first = await events.next();
+          } catch (error) {
+            visit.failed(error);
+            giveWay(error);
+            continue;
+          }
+          visit.answered(monotonic() - began);
+          prefixes.learn(blocks, id);
+          attempts.push({ id, reason });
+          told();
+          if (first.done) return;
           yield first.value;
-          yield* events;
+          try {
+            yield* events;
+          } catch (error) {
+            visit.failed(error);
+            throw error;
+          }
+          return;
+        } finally {
+          await events?.return();
         }
-        return;
       } finally {
-        await events.return();
+        lease.release();
       }
     } finally {
-      lease.release();
+      visit.ended();
     }
+  }
+}
+
+const needsPrefix = ({ routing, placements }: Route): boolean =>
+  routing.strategy === "prefix_affinity" && placements.length > 1;
+
+/** One generation at one placement, as the placement's state is told of it. */
+class Visit {
+  readonly #state: PlacementState;
+  readonly #route: Route;
+  readonly #parts: Pick<GenerateParts, "monotonic" | "wallClock">;
+
+  constructor(state: PlacementState, route: Route, parts: Pick<GenerateParts, "monotonic" | "wallClock">) {
+    this.#state = state;
+    this.#route = route;
+    this.#parts = parts;
+    state.inFlight += 1;
+    state.requests += 1;
+    state.circuit.begun(parts.monotonic());
+  }
+
+  answered(ms: number): void {
+    this.#state.answered(ms, this.#parts.monotonic());
+  }
+
+  failed(error: unknown): void {
+    if (!isEngineFailure(error)) return;
+    const { monotonic, wallClock } = this.#parts;
+    this.#state.failed(error, { at: wallClock(), now: monotonic() }, this.#route.routing);
+  }
+
+  ended(): void {
+    this.#state.inFlight -= 1;
+    this.#state.circuit.untold();
   }
 }
 
 /** Calls `use` with a model of the first placement that is loaded or can be. */
 export async function withModel<Result>(
-  { pool, log, monotonic }: GenerateParts,
+  parts: GenerateParts,
   route: Route,
   use: (model: Model) => Result,
   signal: AbortSignal,
 ): Promise<Result> {
-  const order = placementOrder(route.placements, (placement) => pool.failure(placement)?.at, monotonic());
+  const { pool, log, monotonic } = parts;
+  const { order }: Plan = planAttempts(route, { blocks: [], session: undefined }, parts, monotonic());
   let failure: unknown;
-  for (const placement of order) {
+  for (const { placement } of order) {
     let lease: Lease;
     try {
       lease = await leaseOf(pool, route, placement, signal, log);
@@ -124,11 +206,6 @@ export const loadFailed = (route: Route, options: { cause: unknown; retryAfter?:
 
 function coolingDown(pool: Pool, route: Route, now: number): GatewayError {
   const failures = route.placements.flatMap((placement) => pool.failure(placement) ?? []);
-  const waits = failures.map((failure) => retryAfter(failure, now));
+  const waits = failures.map((failure) => retryAfter(failure, now, route.routing.cooldownMs));
   return loadFailed(route, { cause: failures[0]?.error, retryAfter: Math.min(...waits) });
 }
-
-const ENGINE_FAILURES: readonly ErrorCode[] = ["engine_crashed", "engine_unavailable", "model_load_failed"];
-
-const isEngineFailure = (error: unknown): boolean =>
-  error instanceof GatewayError && ENGINE_FAILURES.includes(error.code);

@@ -2,7 +2,6 @@ import type { LoadContext, Model, Progress } from "../core/driver.ts";
 import type { Log } from "../core/log.ts";
 import { unlessAborted } from "../core/unless-aborted.ts";
 import { GatewayError, OperatorError } from "../errors.ts";
-import { COOLDOWN_MS } from "./policy.ts";
 import type { Placement, Route } from "./route.ts";
 
 /** A loaded model in use; it stays loaded until the lease is released. */
@@ -282,8 +281,8 @@ export class Pool {
 }
 
 /** Seconds until a placement that failed is tried again, as `Retry-After` wants them. */
-export function retryAfter(failure: Failure, now: number): number {
-  return Math.min(60, Math.max(1, Math.ceil((failure.at + COOLDOWN_MS - now) / 1000)));
+export function retryAfter(failure: Failure, now: number, cooldownMs: number): number {
+  return Math.min(60, Math.max(1, Math.ceil((failure.at + cooldownMs - now) / 1000)));
 }
 
 function checkTemplate(

@@ -1,10 +1,24 @@
 import type { LoadContext, Model } from "../core/driver.ts";
 import type { Log } from "../core/log.ts";
 import { GatewayError } from "../errors.ts";
-import { generate, loadFailed, withModel } from "./generate.ts";
+import { type GenerateParts, generate, loadFailed, withModel } from "./generate.ts";
+import type { PlacementStates } from "./placement-state.ts";
 import type { Pool } from "./pool.ts";
-import type { Placement, PlacementStatus, Readiness, Route, RouteFacts, Services } from "./route.ts";
+import { RetryBudget } from "./retry-budget.ts";
+import type {
+  Placement,
+  PlacementStatus,
+  Readiness,
+  Route,
+  RouteFacts,
+  RouteStatus,
+  Services,
+} from "./route.ts";
 import type { Router } from "./router.ts";
+import { PrefixTable } from "./strategy/prefix.ts";
+
+/** Blocks of prompts that are remembered for each model, some 100 bytes each. */
+const REMEMBERED_BLOCKS = 1 << 16;
 
 export interface ServiceParts {
   readonly router: Router;
@@ -12,6 +26,11 @@ export interface ServiceParts {
   readonly log: Log;
   /** Milliseconds of a clock that never goes back. */
   monotonic(): number;
+  /** Milliseconds since 1970. */
+  wallClock(): number;
+  /** 0 to below 1, by chance. */
+  random(): number;
+  readonly states: PlacementStates;
   context(route: Route): LoadContext;
 }
 
@@ -20,15 +39,26 @@ export function createServices({
   pool,
   log,
   monotonic,
+  wallClock,
+  random,
+  states,
   context,
 }: ServiceParts): Services & Preloading {
   const inspected = new Map<string, Promise<RouteFacts | null>>();
   const waiting = new Set(router.routes.filter(({ preload }) => preload));
+  const memories = new Map<string, Pick<GenerateParts, "budget" | "prefixes">>();
+  const partsOf = ({ name, routing }: Route): GenerateParts => {
+    const memory = memories.get(name) ?? {
+      budget: new RetryBudget(routing.retryBudget),
+      prefixes: new PrefixTable(REMEMBERED_BLOCKS),
+    };
+    memories.set(name, memory);
+    return { pool, states, log, monotonic, wallClock, random, ...memory };
+  };
   return {
     routes: () => router.routes,
     resolve: (name) => router.resolve(name),
-    generate: (route, prepare, signal, observer) =>
-      generate({ pool, log, monotonic }, route, prepare, signal, observer),
+    generate: (route, ...call) => generate(partsOf(route), route, ...call),
     async facts(route) {
       for (const placement of route.placements) {
         const model = pool.loaded(placement);
@@ -40,7 +70,7 @@ export function createServices({
       if ((await facts) === null) inspected.delete(route.name);
       return facts;
     },
-    withModel: (route, use, signal) => withModel({ pool, log, monotonic }, route, use, signal),
+    withModel: (route, use, signal) => withModel(partsOf(route), route, use, signal),
     async ready(signal) {
       const preloaded = router.routes.filter(({ preload }) => preload);
       const found = await Promise.all(
@@ -54,6 +84,7 @@ export function createServices({
       return { ready: Object.keys(problems).length === 0, problems } satisfies Readiness;
     },
     placements: (route) => route.placements.map((placement) => placementStatus(placement, pool)),
+    routing: (route) => routeStatus(route, partsOf(route)),
     load: (route, signal) => loadForClient(route, pool, log, signal),
     async unload(route) {
       await Promise.all(route.placements.map((placement) => pool.unload(route, placement)));
@@ -108,6 +139,26 @@ function placementStatus(placement: Placement, pool: Pool): PlacementStatus {
     progress,
     loaded: { slots, precision, contextLength, ...status },
   };
+}
+
+function routeStatus(route: Route, { pool, states, budget, monotonic }: GenerateParts): RouteStatus {
+  const now = monotonic();
+  const placements = route.placements.map((placement) => {
+    const state = states.of(placement);
+    const failedAt = pool.failure(placement)?.at;
+    const restsUntil = Math.max(
+      state.circuit.opensAt ?? 0,
+      failedAt === undefined ? 0 : failedAt + route.routing.cooldownMs,
+    );
+    return {
+      placement,
+      circuit: state.circuit.state(now),
+      restMs: Math.max(0, restsUntil - now),
+      state,
+      waiting: pool.loaded(placement)?.status().engineWaiting ?? null,
+    };
+  });
+  return { retriesLeft: budget.left, placements };
 }
 
 async function problemOf(

@@ -41,6 +41,17 @@ test("a minimal file gets the documented defaults", () => {
     shutdown_grace: 30,
     client_stall_timeout: 30,
     rate_limits: { redis_prefix: "dolly", redis_timeout: 0.25, on_redis_failure: "open" },
+    router_settings: {
+      routing_strategy: "priority",
+      session_affinity: false,
+      session_header: "x-session-id",
+      num_retries: 3,
+      retry_budget: 0.1,
+      allowed_fails: 3,
+      cooldown_time: 10,
+      health_check_interval: 30,
+      health_check_timeout: 10,
+    },
     watch_config: true,
     responses: { store: "memory", max_responses: 1000, max_megabytes: 64, ttl: 2_592_000 },
     models: {
@@ -52,7 +63,9 @@ test("a minimal file gets the documented defaults", () => {
         request_timeout: 600,
         preload: false,
         ttl: 0,
-        placements: [{ driver: "llama-cpp", model: "./tiny", parallel: 4 }],
+        fallbacks: [],
+        context_window_fallbacks: [],
+        placements: [{ driver: "llama-cpp", model: "./tiny", parallel: 4, weight: 1 }],
       },
     },
   });
@@ -177,7 +190,7 @@ test("environment variables are replaced in values, and an unset one is an error
   const text = `host: \${env.H}\nport: \${env.P}\ndefault_model: "\${env.N}"\n${model(`{ driver: script, answer: "a \${env.H} b" }`, "    aliases: ['7']")}`;
   const config = parse(text, { H: "::1", P: "81", N: "7" });
   expect(config).toMatchObject({ host: "::1", port: 81, default_model: "7" });
-  expect(config.models["tiny"]?.placements).toEqual([{ driver: "script", answer: "a ::1 b" }]);
+  expect(config.models["tiny"]?.placements).toMatchObject([{ driver: "script", answer: "a ::1 b" }]);
   expect(refusal(text, { H: "::1", N: "7" })).toBe("dolly.yaml:2:7: the environment variable P is not set");
   expect(refusal(`host: "\${env.}"\n${minimal}`)).toContain("dolly.yaml:1:7: ");
   expect(refusal(`host: "\${env.HOST"\n${minimal}`, { HOST: "x" })).toContain("is no reference");

@@ -9,9 +9,17 @@ import type {
 import type { PromptPart } from "../../src/core/prompt.ts";
 import { TextStream } from "../../src/core/text-stream.ts";
 import { GatewayError } from "../../src/errors.ts";
-import type { PlacementStatus, Readiness, ResolvedRoute, Route, Services } from "../../src/routing/route.ts";
+import type {
+  PlacementStatus,
+  Readiness,
+  ResolvedRoute,
+  Route,
+  RouteStatus,
+  Services,
+} from "../../src/routing/route.ts";
 import { dollyV2 } from "../../src/templates/dolly.ts";
 import { plain } from "../../src/templates/plain.ts";
+import { testRouting } from "../routing/stand-ins.ts";
 
 /** Ids 0 to 255 are bytes; these follow. */
 const CONTROLS = ["<|endoftext|>", "### Instruction:", "### Response:\n", "### End"];
@@ -44,7 +52,14 @@ export class ScriptedServices implements Services {
   constructor(script: Script = {}, route: Partial<Route> = {}) {
     this.script = script;
     const common = { multiTurn: "stacked", truncateHistory: false, maxModelLen: undefined } as const;
-    const rest = { ...common, requestTimeout: 600, preload: true, ttl: 0, placements: [] };
+    const rest = {
+      ...common,
+      requestTimeout: 600,
+      preload: true,
+      ttl: 0,
+      placements: [],
+      routing: testRouting(),
+    };
     this.#routes = [
       {
         name: "dolly-v2-3b",
@@ -67,6 +82,8 @@ export class ScriptedServices implements Services {
   }
 
   routes = () => this.#routes;
+
+  routing = (): RouteStatus => ({ retriesLeft: 10, placements: [] });
 
   resolve(name: string | undefined): ResolvedRoute {
     if (name === undefined) {

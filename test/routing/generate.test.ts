@@ -7,8 +7,7 @@ import {
 } from "../../src/core/generation.ts";
 import { GatewayError, OperatorError } from "../../src/errors.ts";
 import { generate } from "../../src/routing/generate.ts";
-import { COOLDOWN_MS } from "../../src/routing/policy.ts";
-import type { Prepare, Route } from "../../src/routing/route.ts";
+import type { Prepare, Route, Routing } from "../../src/routing/route.ts";
 import {
   never,
   type PoolFixture,
@@ -16,6 +15,7 @@ import {
   testDriver,
   testPool,
   testRoute,
+  testRouting,
 } from "./stand-ins.ts";
 
 const request: GenerationRequest = {
@@ -35,11 +35,17 @@ const request: GenerationRequest = {
 };
 
 const events = (
-  { pool, log, clock }: PoolFixture,
+  { parts }: PoolFixture,
   route: Route,
   signal = never,
   prepare: Prepare = () => request,
-) => generate({ pool, log, monotonic: clock.monotonic }, route, prepare, signal);
+  routings: Routing[] = [],
+) =>
+  generate(parts, route, prepare, signal, undefined, {
+    prefix: () => "",
+    session: undefined,
+    routed: (routing) => routings.push(routing),
+  });
 
 async function types(stream: AsyncIterable<GenerationEvent>): Promise<string[]> {
   const seen: string[] = [];
@@ -99,17 +105,123 @@ test("the last placement's failure is the caller's, with the time after which to
   await expect(types(events(fixture, route))).rejects.toBe(lost);
 });
 
-test.each(["server_is_overloaded", "context_length_exceeded", "invalid_value"] as const)(
-  "%s is no reason to try another placement",
+test("a request that makes no sense is no reason to try another placement", async () => {
+  const fixture = testPool();
+  const next = testDriver();
+  const refusal = new GatewayError("invalid_value", "no");
+  const route = testRoute([testDriver({ before: () => Promise.reject(refusal) }), next]);
+  await expect(types(events(fixture, route))).rejects.toBe(refusal);
+  expect(next.loads).toBe(0);
+});
+
+test.each(["server_is_overloaded", "context_length_exceeded", "unsupported_parameter"] as const)(
+  "%s: another placement may do it, and is told where none does",
   async (code) => {
-    const fixture = testPool();
-    const next = testDriver();
     const refusal = new GatewayError(code, "no");
-    const route = testRoute([testDriver({ before: () => Promise.reject(refusal) }), next]);
-    await expect(types(events(fixture, route))).rejects.toBe(refusal);
-    expect(next.loads).toBe(0);
+    const unable = { before: () => Promise.reject(refusal) };
+    const fixture = testPool();
+    const able = testRoute([testDriver(unable), testDriver()]);
+    expect(await types(events(fixture, able))).toEqual(["start", "finish"]);
+    for (const placement of able.placements) {
+      expect(fixture.parts.states.of(placement).circuit.failures).toBe(0);
+    }
+    const none = testRoute([testDriver(unable), testDriver(unable)]);
+    await expect(types(events(testPool(), none))).rejects.toBe(refusal);
   },
 );
+
+test("what may be over at the next try is told before what never will be", async () => {
+  const unable = { before: () => Promise.reject(new GatewayError("unsupported_parameter", "never")) };
+  const losing = { before: () => Promise.reject(lost) };
+  for (const order of [
+    [losing, unable],
+    [unable, losing],
+  ]) {
+    await expect(types(events(testPool(), testRoute(order.map(testDriver))))).rejects.toBe(lost);
+  }
+});
+
+test("a placement that keeps failing is left alone, then tried by one request, and used again when it is well", async () => {
+  const fixture = testPool();
+  let ill = true;
+  let asked = 0;
+  const flaky = testDriver({
+    before: async (index) => {
+      if (index > 0) return;
+      asked += 1;
+      if (ill) throw crash;
+    },
+  });
+  const route = testRoute([flaky, testDriver()]);
+  const routings: Routing[] = [];
+  const ask = () => types(events(fixture, route, never, undefined, routings));
+  for (let at = 0; at < 5; at += 1) expect(await ask()).toEqual(["start", "finish"]);
+  expect(asked).toBe(route.routing.allowedFails);
+  expect(routings[0]).toEqual({
+    attempts: [
+      { id: "tiny/0", reason: "config order", error: "engine_crashed" },
+      { id: "tiny/1", reason: "config order" },
+    ],
+    skipped: [],
+  });
+  expect(routings[4]).toEqual({
+    attempts: [{ id: "tiny/1", reason: "config order" }],
+    skipped: [{ id: "tiny/0", reason: "kept failing" }],
+  });
+  fixture.clock.advance(route.routing.cooldownMs);
+  await ask();
+  expect(asked).toBe(4);
+  // Each rest after a failed probe is twice as long.
+  fixture.clock.advance(route.routing.cooldownMs);
+  await ask();
+  expect(asked).toBe(4);
+  fixture.clock.advance(route.routing.cooldownMs);
+  ill = false;
+  await ask();
+  await ask();
+  expect(asked).toBe(6);
+  expect(routings.at(-1)?.attempts).toEqual([{ id: "tiny/0", reason: "config order" }]);
+});
+
+test("where every placement keeps failing, requests are tried all the same", async () => {
+  const fixture = testPool();
+  let ill = true;
+  const route = testRoute([
+    testDriver({
+      before: async () => {
+        if (ill) throw lost;
+      },
+    }),
+  ]);
+  for (let at = 0; at < 6; at += 1) await expect(types(events(fixture, route))).rejects.toBe(lost);
+  ill = false;
+  expect(await types(events(fixture, route))).toEqual(["start", "finish"]);
+});
+
+test("num_retries and the retry budget bound how often other placements are tried", async () => {
+  const losing = () => testDriver({ before: () => Promise.reject(lost) });
+  const four = () => [losing(), losing(), losing(), testDriver()];
+  const few = testRoute(four(), { routing: testRouting({ numRetries: 2 }) });
+  await expect(types(events(testPool(), few))).rejects.toBe(lost);
+  const enough = testRoute(four(), { routing: testRouting({ numRetries: 3 }) });
+  expect(await types(events(testPool(), enough))).toEqual(["start", "finish"]);
+  const fixture = testPool();
+  const patient = testRoute([losing(), testDriver()], { routing: testRouting({ allowedFails: 1000 }) });
+  const outcomes = [];
+  for (let at = 0; at < 100; at += 1) {
+    outcomes.push(
+      await types(events(fixture, patient)).then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+  // Ten in reserve, and then one for ten requests.
+  const mended = outcomes.filter(Boolean).length;
+  expect(outcomes.slice(0, 10)).toEqual(Array(10).fill(true));
+  expect(mended).toBeGreaterThanOrEqual(18);
+  expect(mended).toBeLessThanOrEqual(21);
+});
 
 test("what a request lacks is found when the model is known, and frees the lease", async () => {
   const fixture = testPool();
@@ -152,7 +264,7 @@ test("a model that failed to load is left alone for a while, then tried again", 
   });
   const route = testRoute([driver]);
   await expect(types(events(fixture, route))).rejects.toMatchObject({ code: "model_load_failed" });
-  fixture.clock.advance(COOLDOWN_MS - 1_500);
+  fixture.clock.advance(route.routing.cooldownMs - 1_500);
   await expect(types(events(fixture, route))).rejects.toMatchObject({
     code: "model_load_failed",
     retryAfter: 2,

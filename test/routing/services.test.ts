@@ -6,9 +6,9 @@ import { createServices } from "../../src/routing/services.ts";
 import { context, gate, never, testDriver, testPool, testRoute } from "./stand-ins.ts";
 
 function services(routes: readonly Route[]) {
-  const { pool, clock, log } = testPool();
+  const { pool, clock, log, parts } = testPool();
   const router = createRouter(routes, undefined);
-  const made = createServices({ router, pool, log, monotonic: clock.monotonic, context: () => context(log) });
+  const made = createServices({ ...parts, router, context: () => context(log) });
   return { ...made, pool, clock };
 }
 

@@ -1,9 +1,14 @@
+import { routerSettings, routingRules } from "../../src/config/routing.ts";
 import type { BoundDriver, LoadContext, Model, ModelDescription } from "../../src/core/driver.ts";
 import { type GenerationEvent, type GenerationRequest, NEUTRAL } from "../../src/core/generation.ts";
 import type { Log } from "../../src/core/log.ts";
 import type { PromptTemplate } from "../../src/core/template.ts";
+import type { GenerateParts } from "../../src/routing/generate.ts";
+import { PlacementStates } from "../../src/routing/placement-state.ts";
 import { Pool } from "../../src/routing/pool.ts";
-import type { Placement, Route } from "../../src/routing/route.ts";
+import { RetryBudget } from "../../src/routing/retry-budget.ts";
+import type { Placement, Route, RoutingRules } from "../../src/routing/route.ts";
+import { PrefixTable } from "../../src/routing/strategy/prefix.ts";
 
 /** A promise that the test settles. */
 export interface Gate {
@@ -33,7 +38,7 @@ export interface TestDriverOptions {
   readonly inspect?: () => Promise<void>;
   /** Called before event number `index`; may throw. */
   readonly before?: (index: number) => Promise<void>;
-  readonly check?: () => Promise<void>;
+  readonly check?: (signal: AbortSignal) => Promise<void>;
 }
 
 const finish: GenerationEvent = { type: "finish", index: 0, reason: "stop", completionTokens: 1 };
@@ -85,7 +90,7 @@ export function testDriver(options: TestDriverOptions = {}): TestDriver {
         driver.running -= 1;
       }
     },
-    check: async () => options.check?.(),
+    check: async (signal) => options.check?.(signal),
     async close() {
       driver.closes += 1;
     },
@@ -108,7 +113,11 @@ export const template: PromptTemplate = {
 
 export function testRoute(drivers: readonly BoundDriver[], parts: Partial<Route> = {}): Route {
   const name = parts.name ?? "tiny";
-  const placements: Placement[] = drivers.map((driver, index) => ({ id: `${name}/${index}`, driver }));
+  const placements: Placement[] = drivers.map((driver, index) => ({
+    id: `${name}/${index}`,
+    weight: 1,
+    driver,
+  }));
   return {
     name,
     aliases: [],
@@ -122,9 +131,19 @@ export function testRoute(drivers: readonly BoundDriver[], parts: Partial<Route>
     preload: false,
     ttl: 0,
     placements,
+    routing: testRouting(),
     ...parts,
   };
 }
+
+/** The defaults, without health checks. */
+export const testRouting = (parts: Partial<RoutingRules> = {}): RoutingRules => ({
+  ...routingRules(
+    { fallbacks: [], context_window_fallbacks: [] },
+    routerSettings.parse({ health_check_interval: 0 }),
+  ),
+  ...parts,
+});
 
 export interface LogLine {
   readonly level: string;
@@ -177,6 +196,8 @@ export interface PoolFixture {
   readonly pool: Pool;
   readonly clock: Clock;
   readonly log: Log & { lines: LogLine[] };
+  /** Everything that generations are made with; chance always says 0.5. */
+  readonly parts: GenerateParts;
 }
 
 /** How long running answers have when their model is unloaded. */
@@ -193,7 +214,17 @@ export function testPool(): PoolFixture {
     after: clock.after,
     graceMs: GRACE_MS,
   });
-  return { pool, clock, log };
+  const parts = {
+    pool,
+    log,
+    monotonic: clock.monotonic,
+    wallClock: () => 1_000_000 + clock.now,
+    random: () => 0.5,
+    states: new PlacementStates(),
+    budget: new RetryBudget(0.1),
+    prefixes: new PrefixTable(1000),
+  };
+  return { pool, clock, log, parts };
 }
 
 export const never = new AbortController().signal;

@@ -1,8 +1,10 @@
 import type { Tool } from "openai/resources/responses/responses";
 import { stripped } from "../../core/strip.ts";
 import { GatewayError } from "../../errors.ts";
+import type { ResolvedRoute } from "../../routing/route.ts";
 import { defineDelete, defineGet, definePost } from "../define-endpoint.ts";
-import type { EndpointContext, EndpointRequest } from "../endpoint.ts";
+import type { EndpointContext, EndpointReply, EndpointRequest } from "../endpoint.ts";
+import { withFallbacks } from "../fallbacks.ts";
 import { ServedGeneration } from "../served-generation.ts";
 import { type AnswerOptions, type ResponseObject, responseEvents, wholeResponse } from "./answer.ts";
 import { type Item, inputItems } from "./input.ts";
@@ -25,42 +27,51 @@ export const createResponse = definePost({
   rules: responseRules,
   response: responseResponse,
   async handle(request, context) {
-    const { body, signal, tenant } = request;
+    const { body } = request;
     checkResponse(body);
-    const tools = responseToolUse(body);
-    const { route } = context.services.resolve(body.model);
-    const { responses } = context;
-    const input = inputItems(body.input, {
-      newId: context.newId,
-      find: (id) => responses.item(tenant, id),
-    });
-    const conversation = [...earlierItems(body, request, context), ...input];
-    const served = new ServedGeneration(route, "chat", context, request);
-    const raw = served.generate(
-      (model) => responseGeneration(body, conversation, { route, tenant, model }),
-      signal,
-    );
-    const events = route.template.strip ? stripped(raw) : raw;
-    const head = served.head("resp_");
-    const options: AnswerOptions = {
-      tools,
-      logprobs: wantsLogprobs(body),
-      newId: context.newId,
-      head: () => {
-        const { id, created, model } = head();
-        const { temperature, topP } = route.defaults;
-        return emptyResponse(body, { id, created_at: created, model, temperature, top_p: topP });
-      },
-      onEnd(response) {
-        response.completed_at = context.now();
-        if (body.store ?? true) responses.put(tenant, { response, input, output: outputItems(response) });
-      },
-    };
-    return body.stream
-      ? { kind: "events", named: true, events: responseEvents(events, options) }
-      : { kind: "json", body: await wholeResponse(events, options) };
+    return withFallbacks(context.services, body.model, (resolved) => reply(resolved, request, context));
   },
 });
+
+async function reply(
+  { route }: ResolvedRoute,
+  request: EndpointRequest<ResponseBody>,
+  context: EndpointContext,
+): Promise<EndpointReply> {
+  const { body, signal, tenant } = request;
+  const tools = responseToolUse(body);
+  const { responses } = context;
+  const input = inputItems(body.input, {
+    newId: context.newId,
+    find: (id) => responses.item(tenant, id),
+  });
+  const conversation = [...earlierItems(body, request, context), ...input];
+  const served = new ServedGeneration(route, "chat", context, request);
+  const raw = served.generate(
+    (model) => responseGeneration(body, conversation, { route, tenant, model }),
+    () => JSON.stringify(conversation),
+    signal,
+  );
+  const events = route.template.strip ? stripped(raw) : raw;
+  const head = served.head("resp_");
+  const options: AnswerOptions = {
+    tools,
+    logprobs: wantsLogprobs(body),
+    newId: context.newId,
+    head: () => {
+      const { id, created, model } = head();
+      const { temperature, topP } = route.defaults;
+      return emptyResponse(body, { id, created_at: created, model, temperature, top_p: topP });
+    },
+    onEnd(response) {
+      response.completed_at = context.now();
+      if (body.store ?? true) responses.put(tenant, { response, input, output: outputItems(response) });
+    },
+  };
+  return body.stream
+    ? { kind: "events", named: true, events: responseEvents(events, options) }
+    : { kind: "json", body: await wholeResponse(events, options) };
+}
 
 function earlierItems(
   { previous_response_id: id }: ResponseBody,
