@@ -1,5 +1,15 @@
 import type { Suite } from "../suite.ts";
+import { aiSdk } from "./ai-sdk.ts";
 import { openaiPythonOwn } from "./openai-python-own.ts";
+import { langchain, openaiStrict, otherClients } from "./python-clients.ts";
+import { schemathesis } from "./schemathesis.ts";
 
 /** In the order in which they run. */
-export const suites: readonly Suite[] = [openaiPythonOwn];
+export const suites: readonly Suite[] = [
+  openaiStrict,
+  openaiPythonOwn,
+  aiSdk,
+  langchain,
+  otherClients,
+  schemathesis,
+];

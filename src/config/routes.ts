@@ -48,6 +48,7 @@ export async function buildRoutes(config: Config, parts: RouteParts): Promise<Ro
         maxTokens: model.parameters.max_tokens ?? template.defaults.maxTokens,
       },
       maxModelLen: model.max_model_len,
+      maxLogprobs: model.max_logprobs,
       requestTimeout: model.request_timeout,
       preload: model.preload,
       ttl: model.ttl,

@@ -102,6 +102,14 @@ export function configSchema(drivers: readonly Driver[], templates: readonly str
     ttl: seconds()
       .default(0)
       .describe("Seconds without a request after which the model is unloaded; 0: never."),
+    max_logprobs: z
+      .int()
+      .min(0)
+      .max(20)
+      .default(5)
+      .describe(
+        "Most alternatives to a token that `logprobs` of /v1/completions may ask for; OpenAI's limit is 5.",
+      ),
     ...modelRouting,
     placements: z
       .array(placement(drivers))

@@ -39,7 +39,9 @@ export const completionSchema = z.object({
   prompt,
   max_tokens: optional(z.int().min(0)).describe("Most tokens of an answer; 0 with `echo` scores the prompt."),
   echo: optional(z.boolean()).describe("Begin each answer with its prompt."),
-  logprobs: optional(z.int().min(0).max(5)).describe("Log-probabilities of this many tokens in each place."),
+  logprobs: optional(z.int().min(0).max(20)).describe(
+    "Log-probabilities of this many tokens in each place: up to 5, or the model's `max_logprobs`.",
+  ),
   best_of: optional(z.int().min(0).max(20)).describe(
     "Draw so many answers and send the `n` whose tokens are likeliest on average; not with `stream`.",
   ),
@@ -59,7 +61,7 @@ export interface CompletionPrompt {
 }
 
 /** Throws GatewayError where parameters contradict each other. */
-export function checkCompletion(body: CompletionBody, { instruct }: ResolvedRoute): void {
+export function checkCompletion(body: CompletionBody, { instruct, route }: ResolvedRoute): void {
   checkCommon(body, body.max_tokens);
   const refuse = (param: string, message: string): never => {
     throw new GatewayError("unsupported_parameter", message, { param });
@@ -67,6 +69,9 @@ export function checkCompletion(body: CompletionBody, { instruct }: ResolvedRout
   const invalid = (param: string, message: string): never => {
     throw new GatewayError("invalid_value", message, { param });
   };
+  if ((body.logprobs ?? 0) > route.maxLogprobs) {
+    invalid("logprobs", `'logprobs' of this model is at most ${route.maxLogprobs}.`);
+  }
   const drawn = drawnChoices(body);
   if (drawn < (body.n ?? 1)) invalid("best_of", "'best_of' must not be less than 'n'.");
   if (drawn > (body.n ?? 1) && body.stream) {

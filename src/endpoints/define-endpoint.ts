@@ -33,6 +33,7 @@ export function definePost<Body extends ZodType>(definition: PostDefinition<Body
     path,
     summary,
     body: schema,
+    rules,
     query: {},
     response,
     streams,

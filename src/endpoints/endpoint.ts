@@ -108,6 +108,8 @@ export interface Endpoint {
   readonly summary: string;
   /** Schema of the JSON body; null where there is none. */
   readonly body: ZodType | null;
+  /** What becomes of parameters that are known and not in `body`. */
+  readonly rules?: ParameterRules;
   /** JSON schemas of the parameters behind `?`. */
   readonly query: Readonly<Record<string, object>>;
   readonly response: object;

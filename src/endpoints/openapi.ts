@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defineGet } from "./define-endpoint.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { fieldsOf } from "./fields.ts";
 import { errorSchema } from "./response-schemas.ts";
 
 /** The endpoint that serves the document of `endpoints` and of itself. */
@@ -38,7 +39,7 @@ export function openApi(endpoints: readonly Endpoint[]): object {
 
 const json = (schema: object) => ({ "application/json": { schema } });
 
-function operation({ method, path, summary, body, query, response, streams, text }: Endpoint): object {
+function operation({ method, path, summary, body, rules, query, response, streams, text }: Endpoint): object {
   const events = { "text/event-stream": { schema: { type: "string" } } };
   const named = Object.entries(query).map(([name, schema]) => ({ name, in: "query", schema }));
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
@@ -52,7 +53,7 @@ function operation({ method, path, summary, body, query, response, streams, text
     operationId: operationId(method, path),
     summary,
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(body === null ? {} : { requestBody: { required: true, content: json(bodySchema(body)) } }),
+    ...(body === null ? {} : { requestBody: { required: true, content: json(bodySchema({ body, rules })) } }),
     responses: {
       "200": {
         description: "Success",
@@ -68,7 +69,14 @@ const plain = { "text/plain": { schema: { type: "string" } } };
 const operationId = (method: string, path: string): string =>
   [method, ...(path.match(/\w+/g) ?? [])].join("_");
 
-function bodySchema(body: z.ZodType): object {
-  const { $schema: _dialect, ...schema } = z.toJSONSchema(body, { io: "input" });
-  return schema;
+/** The body's schema, with the fields beside it: what is refused may only be null. */
+function bodySchema(endpoint: { body: z.ZodType; rules: Endpoint["rules"] | undefined }): object {
+  const { $schema: _dialect, properties = {}, ...schema } = z.toJSONSchema(endpoint.body, { io: "input" });
+  const others = fieldsOf(endpoint)
+    .filter(({ fate }) => fate !== "honoured")
+    .map(({ name, fate, about, schema }) => {
+      const description = fate === "refused" ? `Refused by name: ${about}` : about;
+      return [name, { ...schema, description }] as const;
+    });
+  return { ...schema, properties: { ...properties, ...Object.fromEntries(others) } };
 }

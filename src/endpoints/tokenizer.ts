@@ -4,7 +4,7 @@ import { documentsSchema, messagesSchema } from "./chat-messages.ts";
 import { chatGeneration, chatSchema } from "./chat-request.ts";
 import { optional, text } from "./common-parameters.ts";
 import { defineGet, definePost } from "./define-endpoint.ts";
-import { equals, never, type ParameterRules } from "./parameter-rules.ts";
+import { accompanying, equals, never, type ParameterRules, refused } from "./parameter-rules.ts";
 import { detokenizedResponse, tokenizedResponse, tokenizerInfoResponse } from "./response-schemas.ts";
 import { tokenText } from "./token-text.ts";
 
@@ -13,14 +13,16 @@ const model = optional(z.string()).describe(
 );
 
 const tokenizeRules: ParameterRules = {
-  // The family's tokenizers add no token to a prompt, and a conversation always ends where its answer begins.
-  accepted: ["add_special_tokens", "user"],
+  accepted: {
+    ...accompanying,
+    add_special_tokens: "No effect: the family's tokenizers add none.",
+  },
   refused: {
-    add_generation_prompt: equals(true),
-    continue_final_message: equals(false),
-    chat_template: never,
-    chat_template_kwargs: never,
-    tools: never,
+    add_generation_prompt: refused(equals(true), "A conversation ends where its answer begins."),
+    continue_final_message: refused(equals(false), "A conversation ends where its answer begins."),
+    chat_template: refused(never, "The template is the model's own."),
+    chat_template_kwargs: refused(never, "The template is the model's own."),
+    tools: refused(never, "`/v1/chat/completions/render` shows the prompt with tools."),
   },
 };
 
@@ -74,7 +76,7 @@ export const detokenize = definePost({
   path: "/detokenize",
   summary: "Give the text of tokens",
   body: z.object({ model, tokens: z.array(z.int().min(0)).max(MOST_TOKENS) }),
-  rules: { accepted: ["user"], refused: {} },
+  rules: { accepted: accompanying, refused: {} },
   response: detokenizedResponse,
   streams: false,
   async handle({ body: { model: name, tokens }, signal }, { services }) {

@@ -77,10 +77,19 @@ export interface ErrorResponse {
   readonly close: boolean;
 }
 
+/** Characters of a message that are sent: what a request holds may be repeated in it, and be long. */
+const LONGEST_MESSAGE = 1000;
+const LONGEST_PARAM = 200;
+
+const shortened = (text: string, most: number): string =>
+  text.length > most ? `${text.slice(0, most).toWellFormed()}…` : text;
+
 /** OpenAI's error shape, whatever went wrong. */
 export function errorResponse(error: GatewayError): ErrorResponse {
   const { status, type, permanent, challenge, close = false, retryAfter } = MEANINGS[error.code];
-  const { message, param, code } = error;
+  const { code } = error;
+  const message = shortened(error.message, LONGEST_MESSAGE);
+  const param = error.param === null ? null : shortened(error.param, LONGEST_PARAM);
   const seconds = error.retryAfter ?? retryAfter;
   const headers: Record<string, string> = {};
   if (seconds !== undefined) {

@@ -4,7 +4,7 @@ import { Circuit, type CircuitLimits } from "./circuit.ts";
 import type { Placement } from "./route.ts";
 
 /** Weight of the newest answer in the mean time to the first token. */
-const NEWEST = 0.2;
+const NEWEST = 0.05;
 
 /** What went wrong last at a placement, for operators. */
 export interface LastFailure {

@@ -11,7 +11,7 @@ export interface Plan {
 }
 
 export interface PlanParts extends StrategyParts {
-  readonly pool: Pick<Pool, "failure" | "loaded">;
+  readonly pool: Pick<Pool, "failure" | "engineLoad">;
   readonly states: PlacementStates;
 }
 
@@ -60,13 +60,5 @@ export function planAttempts(route: Route, traits: RequestTraits, parts: PlanPar
 
 function candidateOf(placement: Placement, { pool, states }: PlanParts): Candidate {
   const { inFlight, latencyMs } = states.of(placement);
-  const status = pool.loaded(placement)?.status();
-  return {
-    id: placement.id,
-    weight: placement.weight,
-    inFlight,
-    waiting: status?.engineWaiting ?? null,
-    kvUsage: status?.kvUsage ?? null,
-    latencyMs,
-  };
+  return { id: placement.id, weight: placement.weight, inFlight, latencyMs, ...pool.engineLoad(placement) };
 }

@@ -107,6 +107,12 @@ export class Pool {
     return this.#entries.get(placement.id)?.loaded;
   }
 
+  /** What the placement's engine says of requests that wait in it, and of its KV cache; null where it says nothing. */
+  engineLoad(placement: Placement): { readonly waiting: number | null; readonly kvUsage: number | null } {
+    const status = this.loaded(placement)?.status();
+    return { waiting: status?.engineWaiting ?? null, kvUsage: status?.kvUsage ?? null };
+  }
+
   loading(placement: Placement): boolean {
     const entry = this.#entries.get(placement.id);
     return entry !== undefined && entry.loaded === undefined;

@@ -28,6 +28,8 @@ export interface Route {
   /** The template's, overridden by the config's `parameters`. */
   readonly defaults: GenerationDefaults;
   readonly maxModelLen: number | undefined;
+  /** Most alternatives to a token of a completion. */
+  readonly maxLogprobs: number;
   /** Seconds after which an answer ends where it stands; 0: never. */
   readonly requestTimeout: number;
   readonly preload: boolean;

@@ -155,7 +155,7 @@ function routeStatus(route: Route, { pool, states, budget, monotonic }: Generate
       circuit: state.circuit.state(now),
       restMs: Math.max(0, restsUntil - now),
       state,
-      waiting: pool.loaded(placement)?.status().engineWaiting ?? null,
+      waiting: pool.engineLoad(placement).waiting,
     };
   });
   return { retriesLeft: budget.left, placements };

@@ -61,6 +61,7 @@ test("a minimal file gets the documented defaults", () => {
         truncate_history: false,
         parameters: {},
         request_timeout: 600,
+        max_logprobs: 5,
         preload: false,
         ttl: 0,
         fallbacks: [],

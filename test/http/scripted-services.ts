@@ -51,7 +51,12 @@ export class ScriptedServices implements Services {
 
   constructor(script: Script = {}, route: Partial<Route> = {}) {
     this.script = script;
-    const common = { multiTurn: "stacked", truncateHistory: false, maxModelLen: undefined } as const;
+    const common = {
+      multiTurn: "stacked",
+      truncateHistory: false,
+      maxModelLen: undefined,
+      maxLogprobs: 5,
+    } as const;
     const rest = {
       ...common,
       requestTimeout: 600,

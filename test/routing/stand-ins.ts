@@ -127,6 +127,7 @@ export function testRoute(drivers: readonly BoundDriver[], parts: Partial<Route>
     truncateHistory: false,
     defaults: template.defaults,
     maxModelLen: undefined,
+    maxLogprobs: 5,
     requestTimeout: 0,
     preload: false,
     ttl: 0,

@@ -6,7 +6,7 @@ import type { Route } from "../../routing/route.ts";
 import { documentsSchema, referenceDocuments } from "../chat-messages.ts";
 import { endingOf, optional, samplingOf, text } from "../common-parameters.ts";
 import { conversationGeneration } from "../conversation-request.ts";
-import { equals, isEmpty, never, type ParameterRules } from "../parameter-rules.ts";
+import { accompanying, equals, isEmpty, never, type ParameterRules, refused } from "../parameter-rules.ts";
 import { answerConstraint, jsonSchema, OBJECT, schemaName } from "../structured-output.ts";
 import { functionName, functionShape, parallelSchema, toolType } from "../tools/parameters.ts";
 import { type Choice, type ToolUse, toolUse } from "../tools/tool-use.ts";
@@ -77,28 +77,26 @@ export const responseSchema = z.object({
 
 export type ResponseBody = output<typeof responseSchema>;
 
+const asksNoReasoning = (value: unknown): boolean =>
+  isEmpty(value) ||
+  (typeof value === "object" && Object.values(value ?? {}).every((one) => one === null || one === "none"));
+
 export const responseRules: ParameterRules = {
-  accepted: [
-    "user",
-    "service_tier",
-    "safety_identifier",
-    "prompt_cache_key",
-    "prompt_cache_retention",
-    "max_tool_calls",
-    "stream_options",
-  ],
+  accepted: {
+    ...accompanying,
+    max_tool_calls: "No effect: it limits OpenAI's built-in tools.",
+    stream_options: "No effect: the last event of a response has its usage anyway.",
+  },
   refused: {
-    background: equals(false),
-    conversation: never,
-    prompt: never,
-    reasoning: (value) =>
-      isEmpty(value) ||
-      (typeof value === "object" &&
-        Object.values(value ?? {}).every((one) => one === null || one === "none")),
-    context_management: isEmpty,
-    messages: never,
-    n: equals(1),
-    max_tokens: never,
+    background: refused(equals(false), "Responses are made while their client waits."),
+    conversation: refused(never, "`previous_response_id` goes on from a stored response."),
+    prompt: refused(never, "Prompts stored at OpenAI are not here."),
+    reasoning: refused(asksNoReasoning, "The family does not reason before it answers."),
+    context_management: refused(isEmpty, "`truncation` drops the oldest turns."),
+    moderation: refused(isEmpty, "Nothing is moderated."),
+    messages: refused(never, "Of `/v1/chat/completions`; here it is `input`."),
+    n: refused(equals(1), "A response has one answer."),
+    max_tokens: refused(never, "Here it is `max_output_tokens`."),
   },
 };
 

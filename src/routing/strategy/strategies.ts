@@ -39,11 +39,20 @@ const weighted: Strategy = (candidates, _traits, { random }) => {
   return sortedBy(candidates, (one) => keys.get(one) ?? 0).map(because("drawn by weight"));
 };
 
-/** The soonest first token first: its mean time, for each request that is there. Who was never asked is taken for quick. */
+/** Differences in the time to the first token up to this factor are those of the prompts. */
+const LIKE_LATENCY = 3;
+
+/**
+ * The least load first, where those that take longer to their first token than three times the quickest bear less of it:
+ * half as much at six times. Who was never asked is taken for quick.
+ */
 const latency: Strategy = (candidates, _traits, { random }) => {
   const known = candidates.map(({ latencyMs }) => latencyMs).filter((ms) => ms !== null);
-  const quickest = known.length === 0 ? 1 : Math.min(...known);
-  const score = (one: Candidate): number => (one.latencyMs ?? quickest) * (loadOf(one) + 1 / one.weight);
+  const quickest = Math.max(1, Math.min(...known));
+  const score = (one: Candidate): number => {
+    const slowness = Math.max(1, (one.latencyMs ?? 0) / quickest / LIKE_LATENCY);
+    return slowness * (loadOf(one) + 1 / one.weight);
+  };
   return sortedBy(shuffled(candidates, random), score).map(because("soonest first token"));
 };
 

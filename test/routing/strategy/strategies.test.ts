@@ -157,17 +157,17 @@ describe("prefix_affinity", () => {
     const prompt = text(3, 5);
     prefixes.learn(prefixBlocks(prompt), "m/0");
     const loaded = [
-      candidate("m/0", { inFlight: 5 }),
+      candidate("m/0", { inFlight: 50 }),
       ...of(4)
         .slice(1)
-        .map((one) => ({ ...one, inFlight: 3 })),
+        .map((one) => ({ ...one, inFlight: 30 })),
     ];
     expect(ids("prefix_affinity", loaded, { prompt, prefixes })[0]).not.toBe("m/0");
     const even = [
-      candidate("m/0", { inFlight: 4 }),
+      candidate("m/0", { inFlight: 40 }),
       ...of(4)
         .slice(1)
-        .map((one) => ({ ...one, inFlight: 4 })),
+        .map((one) => ({ ...one, inFlight: 40 })),
     ];
     expect(ids("prefix_affinity", even, { prompt, prefixes })[0]).toBe("m/0");
   });

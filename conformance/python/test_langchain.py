@@ -1,0 +1,18 @@
+"""LangChain's standard tests of a chat model, on its own ChatOpenAI."""
+
+from langchain_openai import ChatOpenAI
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+
+
+class TestDolly(ChatModelIntegrationTests):
+    @property
+    def chat_model_class(self):
+        return ChatOpenAI
+
+    @property
+    def chat_model_params(self):
+        return {"model": "dolly-v2-tiny", "temperature": 0, "max_tokens": 200, "use_responses_api": False, "max_retries": 0}
+
+    @property
+    def supports_image_inputs(self):
+        return False
