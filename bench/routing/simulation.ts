@@ -46,6 +46,8 @@ export function simulate(
   scenario: Scenario,
 ): Outcome {
   const random = new Random(99);
+  /** Engines die at the same times whatever the strategy. */
+  const deaths = new Random(7);
   const engines = Array.from({ length: scenario.engines }, () => new SimulatedEngine());
   const waiting = engines.map(() => 0);
   const clock = { now: 0 };
@@ -58,7 +60,7 @@ export function simulate(
   const counts = { asked: 0, cut: 0, failed: 0 };
   let next = 0;
   let metricsAt = 0;
-  let death = scenario.deathEvery === 0 ? Number.POSITIVE_INFINITY : random.exponential(scenario.deathEvery);
+  let death = scenario.deathEvery === 0 ? Number.POSITIVE_INFINITY : deaths.exponential(scenario.deathEvery);
   const returns: { at: number; engine: SimulatedEngine }[] = [];
   for (; clock.now < seconds; clock.now += STEP) {
     const { now } = clock;
@@ -68,8 +70,8 @@ export function simulate(
     }
     for (const one of returns) if (one.at <= now) one.engine.alive = true;
     if (now >= death) {
-      const victim = engines[Math.floor(random.next() * engines.length)];
-      death = now + random.exponential(scenario.deathEvery);
+      const victim = engines[Math.floor(deaths.next() * engines.length)];
+      death = now + deaths.exponential(scenario.deathEvery);
       if (victim?.alive) {
         const { untold, told } = victim.die();
         counts.cut += told;

@@ -107,7 +107,7 @@ export class Sequence {
     const { maxTokens, sampling, stopTokens, logprobs, includeStop, controlText } = this.#request;
     if (maxTokens === 0) return this.end("length");
     const { sampler, kernel, random, vocabulary, contextLength, matcher } = this.#parts;
-    const id = sampler.sample(
+    const drawn = sampler.sample(
       row,
       sampling,
       this.#counts,
@@ -115,6 +115,9 @@ export class Sequence {
       this.#restriction,
       this.#seen,
     );
+    // An end that is too soon is a wish to come to one.
+    const ended = stopTokens.includes(drawn);
+    const id = ended && matcher?.complete === false ? (matcher.closer ?? drawn) : drawn;
     const scores = logprobs === null ? undefined : score(kernel, row, id, logprobs);
     this.tokens.push(id);
     this.#drawn += 1;
@@ -142,7 +145,7 @@ export class Sequence {
     const { matcher } = this.#parts;
     const { stopTokens } = this.#request;
     const early = this.#drawn < this.#minTokens;
-    if (matcher !== undefined) return (allowed) => matcher.allow(allowed, early ? [] : stopTokens);
+    if (matcher !== undefined) return (allowed) => matcher.allowOrClose(allowed, early ? [] : stopTokens);
     if (!early) return undefined;
     return (allowed) => {
       allowed.fill(0xffffffff);

@@ -50,6 +50,11 @@ export type Constraint = { readonly param: string } & (
       readonly schema: unknown;
       /** Members come in the order in which the schema names them. */
       readonly ordered: boolean;
+      /**
+       * Members that the schema does not name may come where it names others and says nothing of the rest. A model that may
+       * invent names seldom comes to those that were asked for: absent or false, it may not.
+       */
+      readonly open?: boolean;
     }
   /** A regular expression that the whole answer matches. */
   | { readonly type: "regex"; readonly pattern: string }

@@ -23,15 +23,18 @@ interface KeyState {
   readonly others: readonly number[];
 }
 
-/** `value`: the value that matches a conjunction, undefined where it is clear that none does. */
+/**
+ * `value`: the value that matches a conjunction, undefined where it is clear that none does. `open`: keys that nothing is said of
+ * are possible beside those that are named.
+ */
 export function objectDraft(
   facts: ObjectFacts,
   value: (must: Conjunction) => Value | undefined,
+  open: boolean,
   budget: Budget,
 ): ObjectDraft {
   const names = [...new Set([...facts.rules.flatMap(({ names }) => [...names.keys()]), ...facts.required])];
-  const free = value(otherMust(facts, []));
-  const values: Value[] = [free ?? new Value()];
+  const values: Value[] = [new Value()];
   /** Label of each name; 0 for one that must not be there. */
   const labels = names.map((name) => {
     const allowed = facts.keys?.accepts(name) ?? true;
@@ -39,6 +42,8 @@ export function objectDraft(
     return member === undefined ? 0 : values.push(member);
   });
   const named = values.length - 1;
+  const free = !open && saysAllNames(facts, named) ? undefined : value(otherMust(facts, []));
+  if (free !== undefined) values[0] = free;
   const tree = nameTree(names, labels, budget);
   const patterns = [
     ...new Map(facts.rules.flatMap(({ patterns }) => patterns.map((rule) => [rule.source, rule]))).values(),
@@ -89,6 +94,13 @@ export function objectDraft(
   );
   return { keys, values, named, facts };
 }
+
+/** Whether the names that are said are enough, and nothing is said of others. `named`: how many may be there. */
+const saysAllNames = ({ rules, keys, least }: ObjectFacts, named: number): boolean =>
+  named > 0 &&
+  named >= least &&
+  keys === undefined &&
+  rules.every(({ patterns, rest }) => patterns.length === 0 && rest.length === 0);
 
 const otherMust = ({ rules }: ObjectFacts, matched: readonly PatternRule[]): Conjunction =>
   rules.flatMap(({ patterns, rest }) => {

@@ -53,24 +53,33 @@ const LITERALS = [
 /** Those without quotes that many schemas have, which share what is known of their tokens. */
 const bareLanguages = new Kept<TextLanguage>(100);
 
+export interface SchemaOptions {
+  /** Members come in the order in which the schema names them. */
+  readonly ordered: boolean;
+  /** Members may come that the schema does not name, where it names others and says nothing of the rest. */
+  readonly open?: boolean;
+}
+
 /** The values that match a schema. Throws Unenforceable, TooComplex. */
-export function schemaValue(schema: Schema, ordered: boolean, budget: Budget): Value {
-  return new SchemaValues(schema, ordered, budget).root();
+export function schemaValue(schema: Schema, options: SchemaOptions, budget: Budget): Value {
+  return new SchemaValues(schema, options, budget).root();
 }
 
 class SchemaValues {
   readonly #source: SchemaSource;
   readonly #logic: SchemaLogic;
   readonly #ordered: boolean;
+  readonly #open: boolean;
   readonly #budget: Budget;
   readonly #values = new Map<string, Value>();
   readonly #pending: (() => void)[] = [];
   readonly #drafts: Draft[] = [];
 
-  constructor(schema: Schema, ordered: boolean, budget: Budget) {
+  constructor(schema: Schema, { ordered, open = false }: SchemaOptions, budget: Budget) {
     this.#source = new SchemaSource(schema, budget);
     this.#logic = new SchemaLogic(this.#source, budget);
     this.#ordered = ordered;
+    this.#open = open;
     this.#budget = budget;
   }
 
@@ -121,7 +130,9 @@ class SchemaValues {
       strings,
       bare,
       arrays: arrays.map(({ array }) => this.#array(array)),
-      objects: objects.map(({ object }) => objectDraft(object, (must) => this.#value(must), this.#budget)),
+      objects: objects.map(({ object }) =>
+        objectDraft(object, (must) => this.#value(must), this.#open, this.#budget),
+      ),
     });
   }
 

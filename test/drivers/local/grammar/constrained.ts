@@ -4,7 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { Constraints } from "../../../../drivers/local/grammar/constraints.ts";
 import type { Control } from "../../../../drivers/local/grammar/control.ts";
-import { Matcher } from "../../../../drivers/local/grammar/matcher.ts";
+import { closersOf, Matcher } from "../../../../drivers/local/grammar/matcher.ts";
 import { TokenMasks } from "../../../../drivers/local/grammar/token-masks.ts";
 import { TokenTrie } from "../../../../drivers/local/grammar/token-trie.ts";
 import { Random } from "../../../../drivers/local/random.ts";
@@ -27,6 +27,7 @@ export const ofSchema = (schema: unknown, ordered = false): Constraint => ({
   param: "schema",
   schema,
   ordered,
+  open: true,
 });
 export const ofRegex = (pattern: string): Constraint => ({ type: "regex", param: "regex", pattern });
 export const ofGrammar = (grammar: string): Constraint => ({ type: "grammar", param: "grammar", grammar });
@@ -44,7 +45,7 @@ const forgetful = new TokenMasks(new TokenTrie(vocabulary), SIZE, { frames: 40, 
 
 /** One that remembers hardly anything. */
 export const forgetfulMatcher = (constraint: Constraint): Matcher =>
-  new Matcher(forgetful, compiled(constraint));
+  new Matcher(forgetful, compiled(constraint), closersOf(vocabulary));
 
 /** The field and the message with which a constraint is refused; undefined where it is not. */
 export function refusal(constraint: Constraint): { param: string | null; message: string } | undefined {
