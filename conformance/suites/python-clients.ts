@@ -18,7 +18,13 @@ const pythonSuite = ({ name, about, packages, file, excuses = [] }: PythonSuite)
   excuses,
   async run(surroundings) {
     const python = await pythonWith([...packages, "pytest", "pytest-asyncio"], surroundings);
-    const args = ["-p", "no:cacheprovider", join(surroundings.folder, "python", file)];
+    const args = [
+      "-p",
+      "no:cacheprovider",
+      "-o",
+      "asyncio_mode=auto",
+      join(surroundings.folder, "python", file),
+    ];
     return pytest(python, args, surroundings, { cwd: surroundings.work });
   },
 });
@@ -29,6 +35,14 @@ export const openaiStrict = pythonSuite({
     "openai 3.57.0 for Python with `_strict_response_validation`: every answer and chunk is held to the SDK's types",
   packages: ["openai==3.57.0"],
   file: "test_openai_strict.py",
+  excuses: [
+    {
+      cases: /test_completions_stream/,
+      detail: /APIResponseValidationError/,
+      reason:
+        "The SDK's type of a completion wants a `finish_reason` in every chunk; OpenAI's own server sends null before the last, as this one does:",
+    },
+  ],
 });
 
 export const langchain = pythonSuite({

@@ -15,7 +15,7 @@ export interface Conversation {
 }
 
 /**
- * Sorts messages into turns. User messages that follow each other are one question. Throws RangeError, with a reason
+ * Sorts messages into turns. User messages that follow each other are one question, assistant messages one answer. Throws RangeError, with a reason
  * for the client, where there is nothing to answer or an answer follows no question.
  */
 export function conversation(messages: readonly ChatMessage[]): Conversation {
@@ -25,6 +25,11 @@ export function conversation(messages: readonly ChatMessage[]): Conversation {
   for (const { role, content } of messages) {
     if (role === "user") asked.push(content);
     if (role !== "assistant") continue;
+    const before = earlier.at(-1);
+    if (asked.length === 0 && before !== undefined) {
+      earlier[earlier.length - 1] = { ...before, assistant: `${before.assistant}\n\n${content}` };
+      continue;
+    }
     if (asked.length === 0) {
       throw new RangeError(
         "an assistant message must follow a user message: there is nothing that it answers",

@@ -113,12 +113,17 @@ describe("roles and turns", () => {
     ["nothing", [], /user message/],
     ["an empty system message", [system("")], /user message/],
     ["an answer to nothing", [assistant("x"), user("y")], /follow a user message/],
-    ["two answers", [user("x"), assistant("y"), assistant("z"), user("a")], /follow a user message/],
     ["an answer at the end", [user("x"), assistant("y")], /last message must be the user's/],
   ])("%s is refused with a reason", (_, messages, reason) => {
     for (const multiTurn of ["stacked", "folded", "single"] as const) {
       expect(() => render(messages, multiTurn)).toThrow(reason);
     }
+  });
+
+  test("answers that follow each other are one, questions too", () => {
+    const parts = [user("x"), user("y"), assistant("1"), assistant("2"), user("z")];
+    const joined = [user("x\n\ny"), assistant("1\n\n2"), user("z")];
+    expect(render(parts, "stacked")).toEqual(render(joined, "stacked"));
   });
 
   test("the oldest turn is dropped first, never system text or the question", () => {
