@@ -9,6 +9,7 @@ import { METRICS, type MetricDefinition } from "../src/telemetry/metric-table.ts
 import { templates } from "../src/templates/index.ts";
 import { grafanaDashboard } from "./grafana-dashboard.ts";
 import { builtPage } from "./page.ts";
+import { presets } from "./presets.ts";
 
 export interface GeneratedFile {
   /** From the root of the repository. */
@@ -30,6 +31,7 @@ const schema = configSchema(
 export const generatedFiles: readonly GeneratedFile[] = [
   json("config/dolly.schema.json", configJsonSchema(schema)),
   json("docs/openapi.json", openApi(endpoints)),
+  ...presets(),
   json("deploy/grafana/dolly-gateway.json", grafanaDashboard()),
   // A chart reads no file outside its folder.
   json("deploy/helm/dolly-gateway/files/dolly-gateway.json", grafanaDashboard()),

@@ -5,12 +5,14 @@ import { buildRoutes } from "./config/routes.ts";
 import type { Config } from "./config/schema.ts";
 import type { Driver, LoadContext } from "./core/driver.ts";
 import type { Log } from "./core/log.ts";
+import type { MachineFacts } from "./core/machine.ts";
 import { endpoints, pageEndpoints } from "./endpoints/index.ts";
 import { responseStore } from "./endpoints/responses/open-store.ts";
 import { createServer } from "./http/app.ts";
 import { isLoopbackHost } from "./http/loopback.ts";
 import type { Hub } from "./hub/hub.ts";
 import { listenFailure } from "./listen-failure.ts";
+import { thisMachine } from "./machine/this-machine.ts";
 import type { Configuration } from "./reload/configuration.ts";
 import { firstGeneration } from "./reload/generation.ts";
 import { type ConfigSource, LiveConfiguration } from "./reload/live-configuration.ts";
@@ -33,6 +35,8 @@ export interface GatewayParts {
   /** Where models that are named by a repository are fetched from. */
   readonly hub?: Hub;
   readonly log: Log;
+  /** What this machine has; by default it is looked at when a placement wants to know. */
+  readonly machine?: () => MachineFacts;
   /** Where the config can be read again; undefined where it is no file. */
   readonly source?: ConfigSource;
   showLoad(route: Route): LoadDisplay;
@@ -60,6 +64,7 @@ const silent: LoadDisplay = { update: () => undefined, end: () => undefined };
  */
 export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const { config, drivers, folder, cacheDir, hub, log, showLoad, after } = parts;
+  const machine = parts.machine ?? thisMachine(drivers);
   const monotonic = () => performance.now();
   const context = (
     { name, maxModelLen }: Pick<Route, "name" | "maxModelLen">,
@@ -77,6 +82,9 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
         chooseTemplate,
         folder,
         ...(hub === undefined ? {} : { hub }),
+        machine,
+        leftOut: ({ id, reason }) =>
+          log.info({ placement: id, reason }, "the machine has not what the placement wants"),
         context: (name, maxModelLen) => context({ name, maxModelLen }),
       }),
     services: (routes: readonly Route[], from: Config) =>

@@ -180,6 +180,7 @@ class SimulatedGateway {
       { length: engines },
       (_, at): Placement => ({
         id: `m/${at}`,
+        index: at,
         weight: 1,
         driver: {
           driver: "simulated",

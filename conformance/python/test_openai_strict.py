@@ -4,7 +4,7 @@ import os
 
 import openai
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 client = openai.OpenAI(_strict_response_validation=True, max_retries=0)
 MODEL = "dolly-v2-tiny"
@@ -12,13 +12,13 @@ MESSAGES = [{"role": "user", "content": "Who wrote the novel Tom Jones in 1749"}
 
 
 class Person(BaseModel):
-    name: str
-    born: int
+    name: str = Field(max_length=40)
+    born: int = Field(ge=0, le=2100)
 
 
 TOOL = {
     "type": "function",
-    "function": {"name": "find", "parameters": Person.model_json_schema(), "strict": True},
+    "function": {"name": "find", "parameters": Person.model_json_schema()},
 }
 
 

@@ -1,8 +1,8 @@
 import { arch, platform } from "node:process";
 import koffi from "koffi";
-import { requireMemory } from "../local/available-memory.ts";
 import type { Engine, EngineModule } from "../local/engine.ts";
 import { callAsync } from "../local/native-call.ts";
+import { requireMemory } from "../local/require-memory.ts";
 import { warmUp } from "../local/warm-up.ts";
 import { attention } from "./attention.ts";
 import { LlamaContext } from "./context.ts";

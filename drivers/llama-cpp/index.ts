@@ -6,8 +6,10 @@ import { roomOf, STEP_TOKENS } from "../local/options.ts";
 import { computingThreads } from "../local/threads.ts";
 import { Tokenizer } from "../local/tokenizer.ts";
 import type { LlamaEngineOptions } from "./engine-options.ts";
+import { installedGpuBuilds } from "./library.ts";
+import { modelNeed } from "./memory.ts";
 import { type LlamaCppOptions, llamaCppOptions } from "./options.ts";
-import { type ModelSource, modelName, type PreparedModel, readSource } from "./source.ts";
+import { type ModelSource, modelName, type PreparedModel, plannedModel, readSource } from "./source.ts";
 
 /** Imported in the engine's process only; it has this file's extension, in the sources and in a build. */
 const ENGINE = new URL(`./engine${extname(import.meta.url)}`, import.meta.url).href;
@@ -19,6 +21,13 @@ export const llamaCpp = defineDriver({
     "Runs GPT-NeoX checkpoints and GGUF files with llama.cpp, in a child process for each model: on a CPU, and with one more install on CUDA and Vulkan.",
   options: llamaCppOptions,
   paths: ["model"],
+  need({ type, kv_type: kvType, parallel: slots, gpu, gpu_layers: layers }, model, { gpus }) {
+    if (model.shape.architecture !== "gpt_neox") return "llama.cpp has no GPT-J";
+    const device = gpu === "none" || layers === 0 || gpus.length === 0 ? "cpu" : "gpu";
+    return modelNeed(model, { type, kvType, slots, device });
+  },
+  model: ({ model }) => plannedModel(model),
+  providers: () => installedGpuBuilds(process),
   async inspect(options, context) {
     return describe(await readSource(options), options, context);
   },

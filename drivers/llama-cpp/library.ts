@@ -69,6 +69,18 @@ export function findLibraries(
   throw new Error(`The libraries of llama.cpp are not installed. Run: ${installCommand(names[0] ?? "")}`);
 }
 
+/** The GPU builds that are installed for this machine. */
+export function installedGpuBuilds(
+  { platform, arch }: { platform: string; arch: string },
+  find: FindPackage = findInstalled,
+): string[] {
+  const variants = PACKAGES[`${platform}-${arch}`] ?? {};
+  return (["cuda", "vulkan", "metal"] as const).filter((variant) => {
+    const name = variants[variant];
+    return name !== undefined && find(name) !== undefined;
+  });
+}
+
 function installCommand(name: string): string {
   const names = [name, EXTENSIONS[name]].filter((each) => each !== undefined);
   const packages = names.map((each) => `@node-llama-cpp/${each}@${PACKAGE_VERSION}`);

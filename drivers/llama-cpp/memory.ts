@@ -1,3 +1,4 @@
+import { type ModelNeed, matrixCounts, type PlannedModel } from "../../src/core/need.ts";
 import { CPU_PASS_TOKENS } from "./model-params.ts";
 
 /** What a model takes beside its weights depends on its shape and on the slots. */
@@ -19,16 +20,70 @@ const PROCESS_BYTES = 120e6;
 /** Activations of a token that exist at the same time, in multiples of the hidden size; about twice the MLP's four. */
 const ACTIVATIONS = 9;
 
+/** Bytes that one pass over `tokens` tokens computes in: logits, attention over a full context, activations. */
+const passBytes = (
+  {
+    hiddenSize,
+    heads,
+    vocabularySize,
+    contextLength,
+  }: Pick<MemoryParts, "hiddenSize" | "heads" | "vocabularySize" | "contextLength">,
+  tokens: number,
+): number => 4 * tokens * (vocabularySize + heads * contextLength + ACTIVATIONS * hiddenSize);
+
+const kvBytes = (
+  { layers, hiddenSize, contextLength }: Pick<MemoryParts, "layers" | "hiddenSize" | "contextLength">,
+  kvType: MemoryParts["kvType"],
+): number => 2 * layers * hiddenSize * contextLength * (kvType === "f32" ? 4 : 2);
+
 /**
- * Bytes of main memory that a model will take: weights, keys and values of every slot, what one pass computes in
- * (logits, attention over a full context, activations), and the process. Of weights, keys and values only those of the
- * `cpuLayers` that are not on a GPU count. An estimate, within a fifth of what was measured on a CPU.
+ * Bytes of main memory that a model will take: weights, keys and values of every slot, what one pass computes in, and the
+ * process. Of weights, keys and values only those of the `cpuLayers` that are not on a GPU count. Within a tenth of what
+ * was measured on a CPU.
  */
 export function neededBytes(parts: MemoryParts, cpuLayers = parts.layers): number {
-  const { weightBytes, layers, hiddenSize, heads, vocabularySize, slots, contextLength, kvType } = parts;
-  const values = 2 * layers * hiddenSize * contextLength * slots;
-  const tokens = CPU_PASS_TOKENS + slots;
-  const pass = 4 * tokens * (vocabularySize + heads * contextLength + ACTIVATIONS * hiddenSize);
-  const held = weightBytes + values * (kvType === "f32" ? 4 : 2);
-  return (held * cpuLayers) / layers + pass + PROCESS_BYTES;
+  const { weightBytes, layers, slots, kvType } = parts;
+  const held = weightBytes + kvBytes(parts, kvType) * slots;
+  return (held * cpuLayers) / layers + passBytes(parts, CPU_PASS_TOKENS + slots) + PROCESS_BYTES;
+}
+
+/** Bytes of an element: llama.cpp's blocks of 32 have a scale of 2 bytes. */
+const ELEMENT_BYTES = { f32: 4, f16: 2, bf16: 2, q8_0: 34 / 32, q4_0: 18 / 32 } as const;
+/** Tokens of one pass on a GPU, and what CUDA itself takes there. */
+const GPU_PASS_TOKENS = 512;
+const GPU_CONTEXT_BYTES = 500e6;
+
+interface Placed {
+  /** Of the weights; undefined: the model's own. */
+  readonly type: keyof typeof ELEMENT_BYTES | undefined;
+  readonly kvType: MemoryParts["kvType"];
+  readonly slots: number;
+  readonly device: "cpu" | "gpu";
+}
+
+const isKnown = (type: string): type is keyof typeof ELEMENT_BYTES => Object.hasOwn(ELEMENT_BYTES, type);
+
+/** What a model will take. A file of a type that is not known by its elements takes its own size. */
+export function modelNeed(
+  { shape, precision = "f16", fileBytes }: PlannedModel,
+  { type, kvType, slots, device }: Placed,
+): ModelNeed {
+  const { blocks, embedding, vectors } = matrixCounts(shape);
+  const taken = type ?? precision;
+  const element = isKnown(taken) ? ELEMENT_BYTES[taken] : (fileBytes ?? 0) / (blocks + 2 * embedding);
+  // In q4_0 the output matrix stays in 8 bits.
+  const output = embedding * (taken === "q4_0" ? ELEMENT_BYTES.q8_0 : element);
+  const matrices = blocks * element;
+  return {
+    precision: taken,
+    device,
+    slots,
+    weights: fileBytes ?? matrices + output + embedding * element + vectors * ELEMENT_BYTES.f32,
+    readPerToken: matrices + output,
+    // On a CPU, llama.cpp arranges 4-bit matrices anew for its kernels, beside the file.
+    fileCopy: taken === "q4_0" && device === "cpu" ? matrices : 0,
+    kvPerSlot: kvBytes(shape, kvType),
+    pass: passBytes(shape, device === "gpu" ? GPU_PASS_TOKENS : CPU_PASS_TOKENS + slots),
+    process: device === "gpu" ? GPU_CONTEXT_BYTES : PROCESS_BYTES,
+  };
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { LoadContext } from "../../src/core/driver.ts";
+import type { PlannedModel } from "../../src/core/need.ts";
 import { OperatorError } from "../../src/errors.ts";
 import { hashFiles } from "../local/checkpoint/content-hash.ts";
 import { fault, fileFault, openFile } from "../local/checkpoint/files.ts";
@@ -116,6 +117,32 @@ async function readGgufSource({ model, type }: LlamaCppOptions): Promise<ModelSo
         await file.close();
       }
     },
+  };
+}
+
+/** A model on disk as plans see it. Reads headers only; throws OperatorError. */
+export async function plannedModel(model: string): Promise<PlannedModel> {
+  const entry = await stat(model).catch((error: unknown) => {
+    throw fileFault(model, error);
+  });
+  if (entry.isDirectory()) {
+    const { config } = await readCheckpointHeader(model);
+    return { shape: config, precision: config.dtype === "float32" ? "f32" : "f16" };
+  }
+  const { shape, contextLength, vocabularySize, precision } = describeGguf(
+    (await readGguf(model)).metadata,
+    model,
+  );
+  return {
+    shape: {
+      ...shape,
+      architecture: "gpt_neox",
+      contextLength,
+      vocabularySize,
+      intermediateSize: 4 * shape.hiddenSize,
+    },
+    precision,
+    fileBytes: entry.size,
   };
 }
 

@@ -1,8 +1,12 @@
 import { defineDriver } from "../../src/core/driver.ts";
+import { readCheckpointHeader } from "../local/checkpoint/index.ts";
 import { describeLocal } from "../local/description.ts";
 import { startLocalModel } from "../local/index.ts";
 import { roomOf } from "../local/options.ts";
 import { Tokenizer } from "../local/tokenizer.ts";
+import { findExport } from "./exported/files.ts";
+import { DEFAULT_BLOCK, precisionOf } from "./graph/precision.ts";
+import { modelNeed } from "./memory.ts";
 import { onnxOptions } from "./options.ts";
 import { modelName, readSource } from "./source.ts";
 
@@ -13,6 +17,13 @@ export const onnx = defineDriver({
     "Runs GPT-NeoX and GPT-J checkpoints (Dolly v2 and v1), and decoders that Hugging Face Optimum exported, with ONNX Runtime, in a child process for each model: on a CPU.",
   options: onnxOptions,
   paths: ["model"],
+  need({ type = "f16", block = DEFAULT_BLOCK, parallel: slots }, { shape }) {
+    return modelNeed(shape, precisionOf(type, block), { type, slots });
+  },
+  async model({ model }) {
+    const exported = await findExport(model);
+    return { shape: (await readCheckpointHeader(exported?.folder ?? model)).config };
+  },
   async inspect(options, context) {
     const source = await readSource(options);
     return describeLocal(source, { name: modelName(options.model), path: options.model }, context);

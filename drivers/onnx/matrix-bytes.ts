@@ -4,7 +4,7 @@ import type { Precision } from "./graph/precision.ts";
 import type { MatrixType } from "./graph/weights.ts";
 
 /** Bytes of an element as it is computed with: 16-bit matrices become float32 when the model is loaded. */
-function elementBytes(type: MatrixType): number {
+export function elementBytes(type: MatrixType): number {
   if (type.kind === "dense") return 4;
   if (type.kind === "int8") return 1;
   return type.bits / 8 + 4 / type.block;

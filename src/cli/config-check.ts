@@ -1,6 +1,7 @@
 import { instructAliases } from "../config/names.ts";
 import { bindPlacements } from "../config/routes.ts";
 import type { Driver } from "../core/driver.ts";
+import { thisMachine } from "../machine/this-machine.ts";
 import { configFromFile, type Surroundings } from "./config-source.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -16,6 +17,7 @@ export function checkConfig(
     file === undefined ? {} : { config: file },
     around,
   );
+  const machine = thisMachine(drivers);
   const lines = [`${source}: valid`, `listens on ${config.host}, port ${config.port}`];
   for (const [name, model] of Object.entries(config.models)) {
     const template = model.template ?? "chosen from the tokenizer";
@@ -23,9 +25,18 @@ export function checkConfig(
     if (model.aliases.length > 0) lines.push(`  also ${model.aliases.join(", ")}`);
     const instruct = instructAliases(name, model);
     if (instruct.length > 0) lines.push(`  instruction completions as ${instruct.join(", ")}`);
-    bindPlacements(name, model, { drivers, folder });
-    for (const { driver, ...options } of model.placements)
-      lines.push(`  ${driver}: ${JSON.stringify(options, withoutSecrets)}`);
+    const left = new Map<string, string>();
+    bindPlacements(name, model, {
+      drivers,
+      folder,
+      machine,
+      leftOut: ({ id, reason }) => left.set(id, reason),
+    });
+    for (const [index, { driver, when, ...options }] of model.placements.entries()) {
+      const reason = left.get(`${name}/${index}`);
+      const here = reason === undefined ? "" : ` (not on this machine: ${reason})`;
+      lines.push(`  ${driver}: ${JSON.stringify(options, withoutSecrets)}${here}`);
+    }
   }
   for (const { name, models } of config.api_keys ?? []) {
     lines.push(`key ${name}: ${models === null ? "every model" : models.join(", ")}`);

@@ -8,6 +8,7 @@ import { type ConvertFlags, convert, FORMAT_TYPES, FORMATS } from "./convert.ts"
 import { addEvalCommands } from "./eval-commands.ts";
 import { printKeyHash, printNewKey } from "./keys.ts";
 import { packageVersion } from "./package.ts";
+import type { PlanFlags } from "./plan.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface ProgramParts {
@@ -104,6 +105,23 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
     .command("hash")
     .description("Print the hash of the key on standard input.")
     .action(() => printKeyHash(terminal));
+  root
+    .command("plan")
+    .description(
+      "Say which placement of each model a machine would use, what it takes there and how fast it may be.",
+    )
+    .option("--model <name>", "one model; without --config one of the presets")
+    .option("--config <file>", "config file (default: the presets)")
+    .option("--gpu <name>", 'a GPU and its memory, such as "A10 24GB"')
+    .option("--count <number>", "how many of them")
+    .option("--machine <file>", "machine that a JSON file describes, as --json writes it")
+    .option("--this-machine", "this machine (the default)")
+    .option("--json", "as JSON")
+    .action(async (flags: PlanFlags) => {
+      const { planCommand } = await import("./plan.ts");
+      await planCommand(flags, { terminal, drivers, templates });
+    });
+
   addEvalCommands(root, { terminal, drivers, templates });
 
   root

@@ -1,12 +1,13 @@
-import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Driver, LoadContext } from "../core/driver.ts";
+import type { MachineFacts } from "../core/machine.ts";
 import type { PromptTemplate } from "../core/template.ts";
 import { OperatorError } from "../errors.ts";
-import { type Hub, parseRepository, type Repository } from "../hub/hub.ts";
+import type { Hub } from "../hub/hub.ts";
 import { fromHub } from "../hub/hub-driver.ts";
+import { whyNot } from "../placement/when.ts";
 import type { Placement, Route } from "../routing/route.ts";
 import { instructAliases } from "./names.ts";
+import { placementParts } from "./placement-parts.ts";
 import { routingRules } from "./routing.ts";
 import type { Config, ModelConfig } from "./schema.ts";
 
@@ -19,6 +20,10 @@ export interface RouteParts {
   readonly folder: string;
   /** Where repositories that a placement names are fetched from; none: names are paths. */
   readonly hub?: Hub;
+  /** What this machine has; asked only where a placement has conditions. */
+  machine(): MachineFacts;
+  /** Told of each placement whose conditions do not hold. */
+  leftOut?(placement: { readonly id: string; readonly reason: string }): void;
   context(name: string, maxModelLen: number | undefined): LoadContext;
 }
 
@@ -29,7 +34,20 @@ export interface RouteParts {
 export async function buildRoutes(config: Config, parts: RouteParts): Promise<Route[]> {
   const routes: Route[] = [];
   for (const [name, model] of Object.entries(config.models)) {
-    const placements = bindPlacements(name, model, parts);
+    const reasons: string[] = [];
+    const placements = bindPlacements(name, model, {
+      ...parts,
+      leftOut(placement) {
+        reasons.push(`${placement.id}: ${placement.reason}`);
+        parts.leftOut?.(placement);
+      },
+    });
+    if (placements.length === 0) {
+      throw new OperatorError(
+        `${name}: this machine has none of its placements (${reasons.join("; ")}); add one without \`when\`, or see \`dolly plan\``,
+        { exitStatus: 2 },
+      );
+    }
     const template = await templateOf(name, model, placements, parts);
     routes.push({
       name,
@@ -59,41 +77,36 @@ export async function buildRoutes(config: Config, parts: RouteParts): Promise<Ro
   return routes;
 }
 
-/** The placements of one model with their drivers bound and their relative paths resolved. */
+/** The placements of one model that this machine has, with their drivers bound and their relative paths resolved. */
 export function bindPlacements(
   name: string,
   model: ModelConfig,
-  { drivers, folder, hub }: Pick<RouteParts, "drivers" | "folder" | "hub">,
+  {
+    drivers,
+    folder,
+    hub,
+    machine,
+    leftOut,
+  }: Pick<RouteParts, "drivers" | "folder" | "hub" | "machine" | "leftOut">,
 ): Placement[] {
-  return model.placements.map((placement, index) => {
-    const { driver: wanted, weight, ...options } = placement;
-    const driver = drivers.find((candidate) => candidate.name === wanted);
-    if (driver === undefined)
-      throw new TypeError(`the schema let an unknown driver through: ${String(wanted)}`);
-    if (typeof weight !== "number") throw new TypeError("the schema gives every placement a weight");
-    const repository = hub && repositoryOf(options["model"], driver, folder);
-    if (hub && repository)
-      return { id: `${name}/${index}`, weight, driver: fromHub(driver, options, repository, hub) };
-    for (const option of driver.paths) {
-      const path = options[option];
-      if (typeof path === "string") options[option] = resolve(folder, path);
+  return model.placements.flatMap((placement, index) => {
+    const id = `${name}/${index}`;
+    const { driver, weight, when, options, repository } = placementParts(placement, drivers, folder);
+    const reason = when && whyNot(when, machine());
+    if (reason !== undefined) {
+      leftOut?.({ id, reason });
+      return [];
     }
-    return { id: `${name}/${index}`, weight, driver: driver.bind(options) };
+    const fetched = hub && repository;
+    const bound = fetched ? fromHub(driver, options, fetched, hub) : driver.bind(options);
+    return [{ id, index, weight, driver: bound }];
   });
 }
 
 /** What an engine was started with: while it stays the same, so may the engine. */
 export function engineIdentity(model: ModelConfig, index: number): string {
-  const { weight: _, ...engine } = model.placements[index] ?? {};
+  const { weight: _, when: _when, ...engine } = model.placements[index] ?? {};
   return JSON.stringify([engine, model.max_model_len ?? null]);
-}
-
-/** The repository that a placement's `model` names; undefined where it is a path, which one that exists always is. */
-function repositoryOf(model: unknown, driver: Driver, folder: string): Repository | undefined {
-  if (typeof model !== "string" || !driver.paths.includes("model") || existsSync(resolve(folder, model))) {
-    return undefined;
-  }
-  return parseRepository(model);
 }
 
 async function templateOf(

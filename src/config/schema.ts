@@ -6,6 +6,7 @@ import { responsesConfig } from "./responses.ts";
 import { modelRouting, placementRouting, routerSettings } from "./routing.ts";
 import { telemetryOptions } from "./telemetry.ts";
 import { version } from "./version.ts";
+import { when } from "./when.ts";
 
 /** Seconds that fit a Node timer, which turns anything longer into one millisecond. */
 const LONGEST_TIMER = Math.floor((2 ** 31 - 1) / 1000);
@@ -56,7 +57,7 @@ const parameters = z
 
 function placement(drivers: readonly Driver[]) {
   const [first, ...rest] = drivers.map(({ name, about, options }) =>
-    options.safeExtend({ driver: z.literal(name).describe(about), ...placementRouting }),
+    options.safeExtend({ driver: z.literal(name).describe(about), ...placementRouting, when }),
   );
   if (first === undefined) throw new TypeError("a config schema needs at least one driver");
   return z.discriminatedUnion("driver", [first, ...rest]);

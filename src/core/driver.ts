@@ -1,6 +1,8 @@
 import type { output, ZodObject } from "zod";
 import type { GenerationEvent, GenerationRequest, Token } from "./generation.ts";
 import type { Log } from "./log.ts";
+import type { MachineFacts } from "./machine.ts";
+import type { ModelNeed, PlannedModel } from "./need.ts";
 import type { Prompt } from "./prompt.ts";
 
 /** What is known of a model without loading its weights. */
@@ -89,6 +91,16 @@ export interface BoundDriver {
   load(context: LoadContext, signal: AbortSignal): Promise<Model>;
 }
 
+/** What plans ask of a placement without loading anything. */
+export interface Planned {
+  /**
+   * What a model takes on a machine; a sentence where this driver cannot run it. Undefined where another engine computes.
+   */
+  need(model: PlannedModel, machine: Pick<MachineFacts, "gpus">): ModelNeed | string | undefined;
+  /** The model in the files that the options name; undefined where they name none. Throws OperatorError. */
+  model(): Promise<PlannedModel | undefined>;
+}
+
 export interface Driver {
   readonly name: string;
   /** One sentence for the documentation. */
@@ -99,6 +111,9 @@ export interface Driver {
   readonly paths: readonly string[];
   /** Parses the options of one placement. */
   bind(options: unknown): BoundDriver;
+  plan(options: unknown): Planned;
+  /** Builds for GPUs that are installed, such as `cuda`. */
+  providers(): readonly string[];
 }
 
 export interface DriverDefinition<Options extends ZodObject> {
@@ -106,6 +121,13 @@ export interface DriverDefinition<Options extends ZodObject> {
   readonly about: string;
   readonly options: Options;
   readonly paths: readonly (keyof output<Options> & string)[];
+  need?(
+    options: output<Options>,
+    model: PlannedModel,
+    machine: Pick<MachineFacts, "gpus">,
+  ): ModelNeed | string | undefined;
+  model?(options: output<Options>): Promise<PlannedModel>;
+  providers?(): readonly string[];
   inspect(options: output<Options>, context: LoadContext): Promise<ModelDescription>;
   load(options: output<Options>, context: LoadContext, signal: AbortSignal): Promise<Model>;
 }
@@ -117,12 +139,20 @@ export function defineDriver<Options extends ZodObject>(definition: DriverDefini
     about,
     options,
     paths,
+    providers: () => definition.providers?.() ?? [],
     bind(raw) {
       const parsed = options.parse(raw);
       return {
         driver: name,
         inspect: (context) => definition.inspect(parsed, context),
         load: (context, signal) => definition.load(parsed, context, signal),
+      };
+    },
+    plan(raw) {
+      const parsed = options.parse(raw);
+      return {
+        need: (model, machine) => definition.need?.(parsed, model, machine),
+        model: async () => definition.model?.(parsed),
       };
     },
   };

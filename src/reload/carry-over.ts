@@ -40,5 +40,5 @@ function identified({ config, routes }: RouteTable, name: string) {
   const model = config.models[name];
   const placements = routes.find((route) => route.name === name)?.placements ?? [];
   if (model === undefined) return [];
-  return placements.map((placement, index) => ({ identity: engineIdentity(model, index), placement }));
+  return placements.map((placement) => ({ identity: engineIdentity(model, placement.index), placement }));
 }

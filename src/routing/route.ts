@@ -10,6 +10,8 @@ import type { StrategyName } from "./strategy/strategies.ts";
 export interface Placement {
   /** Unique in the process, such as `dolly-v2-3b/0`. */
   readonly id: string;
+  /** Its place among the model's placements in the config, some of which this machine may not have. */
+  readonly index: number;
   /** How much of the requests it should get, beside the others' weights; above 0. */
   readonly weight: number;
   readonly driver: BoundDriver;

@@ -94,9 +94,9 @@ test.each([
     'dolly.yaml:5:5: models.tiny.alias: unknown key; did you mean "aliases"?',
   ],
   [
-    "a condition, which is not there yet",
-    model("{ driver: script, when: { gpu: true } }"),
-    "dolly.yaml:4:27: models.tiny.placements[0].when: unknown key",
+    "a condition of another form",
+    model("{ driver: llama-cpp, model: ./tiny, when: { gpu: true } }"),
+    "models.tiny.placements[0].when.gpu: expected a string, found true",
   ],
   [
     "an unknown driver",

@@ -51,6 +51,15 @@ function routesOf(models: object, controlTokens: readonly string[] | undefined) 
     templateNamed: (name) => [dolly, plain].find((template) => template.name === name),
     chooseTemplate: (tokens) => (tokens.includes("### End") ? dolly : plain),
     folder: resolve("/etc/dolly"),
+    machine: () => ({
+      platform: "linux",
+      arch: "x64",
+      cores: 1,
+      memory: 1e9,
+      availableMemory: 1e9,
+      gpus: [],
+      providers: [],
+    }),
     context: () => context(recordingLog()),
   });
   return { routes, asked };
@@ -84,4 +93,14 @@ test("drivers get their options with defaults, and paths resolved against the co
     { driver: "script", options: { answer: "yes" } },
   ]);
   expect(route?.placements.map(({ id }) => id)).toEqual(["a/0", "a/1"]);
+});
+
+test("placements that the machine has not are left out and keep their numbers; none left is an error with the reasons", async () => {
+  const here = { ...file, when: { cores: 1 } };
+  const elsewhere = { ...file, when: { gpu: "H100" } };
+  const { routes } = routesOf({ both: { placements: [elsewhere, here] } }, []);
+  expect((await routes)[0]?.placements).toMatchObject([{ id: "both/1", index: 1 }]);
+  await expect(routesOf({ none: { placements: [elsewhere, elsewhere] } }, []).routes).rejects.toThrow(
+    /none: this machine has none of its placements \(none\/0: there is no GPU H100; none\/1: there is no GPU H100\)/,
+  );
 });

@@ -83,7 +83,7 @@ test("one that could not be loaded is loaded after its rest, without a request",
   expect(driver.loads).toBe(2);
   await pass(11);
   expect(driver.loads).toBe(3);
-  expect(pool.failure(route.placements[0] ?? { id: "", weight: 1, driver })).toBeUndefined();
+  expect(pool.failure(route.placements[0] ?? { id: "", index: 0, weight: 1, driver })).toBeUndefined();
 });
 
 test("models with one placement, and those whose config says so, are not asked", async () => {

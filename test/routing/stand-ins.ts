@@ -115,6 +115,7 @@ export function testRoute(drivers: readonly BoundDriver[], parts: Partial<Route>
   const name = parts.name ?? "tiny";
   const placements: Placement[] = drivers.map((driver, index) => ({
     id: `${name}/${index}`,
+    index,
     weight: 1,
     driver,
   }));

@@ -1,6 +1,6 @@
 import { arch, platform } from "node:process";
-import { requireMemory } from "../../local/available-memory.ts";
 import type { EngineModule } from "../../local/engine.ts";
+import { requireMemory } from "../../local/require-memory.ts";
 import { warmUp } from "../../local/warm-up.ts";
 import { findLibrary } from "../runtime/library.ts";
 import { OrtSession } from "../runtime/session.ts";

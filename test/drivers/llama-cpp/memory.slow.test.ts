@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from "vitest";
 import { neededBytes } from "../../../drivers/llama-cpp/memory.ts";
-import { requireMemory } from "../../../drivers/local/available-memory.ts";
+import { requireMemory } from "../../../drivers/local/require-memory.ts";
 import { NEUTRAL, ORDINARY } from "../../../src/core/generation.ts";
 import { embeddedModel } from "../../golden-data.ts";
 import { loadModel, removeCache } from "./driver-fixture.ts";

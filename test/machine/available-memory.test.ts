@@ -1,6 +1,6 @@
 import { freemem } from "node:os";
 import { expect, test } from "vitest";
-import { availableMemory } from "../../../drivers/local/available-memory.ts";
+import { availableMemory } from "../../src/machine/available-memory.ts";
 
 const GIB = 2 ** 30;
 

@@ -1,0 +1,16 @@
+import type { Driver } from "../core/driver.ts";
+import type { MachineFacts } from "../core/machine.ts";
+import { availableMemory } from "./available-memory.ts";
+import { machineFacts } from "./facts.ts";
+
+/** What the machine has that this process runs on, looked at once, when it is first asked for. */
+export function thisMachine(drivers: readonly Pick<Driver, "providers">[]): () => MachineFacts {
+  let known: MachineFacts | undefined;
+  return () => {
+    known ??= machineFacts({
+      available: availableMemory,
+      providers: () => [...new Set(drivers.flatMap(({ providers }) => providers()))],
+    });
+    return known;
+  };
+}

@@ -1,0 +1,136 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { drivers } from "../../drivers/index.ts";
+import { run } from "../../src/cli/program.ts";
+import type { PlanRow } from "../../src/placement/plan.ts";
+import { KNOWN_MODELS } from "../../src/placement/shapes.ts";
+import { templates } from "../../src/templates/index.ts";
+import { embeddedModel } from "../golden-data.ts";
+import { terminalIn } from "./terminal-stand-in.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "dolly-plan-"));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function dolly(...argv: string[]) {
+  const terminal = terminalIn(folder);
+  const status = await run(["plan", ...argv], {
+    terminal,
+    drivers,
+    templates: templates.map(({ name }) => name),
+  });
+  return { status, printed: terminal.printed, noted: terminal.noted };
+}
+
+async function chosen(model: string, ...argv: string[]): Promise<PlanRow | undefined> {
+  const { status, printed, noted } = await dolly("--model", model, "--json", ...argv);
+  expect({ status, noted }).toEqual({ status: 0, noted: "" });
+  const { models } = JSON.parse(printed) as { models: { model: string; rows: PlanRow[] }[] };
+  expect(models.map((one) => one.model)).toEqual([model]);
+  return models[0]?.rows.find(({ verdict }) => verdict === "chosen");
+}
+
+/** A server with much main memory, so that only the GPUs decide. */
+function server(gpus: { name: string; memory: number; computeCapability: number }[]): string[] {
+  const file = join(folder, "machine.json");
+  writeFileSync(
+    file,
+    JSON.stringify({ cores: 32, memory: 256e9, gpus, providers: gpus.length > 0 ? ["cuda"] : [] }),
+  );
+  return ["--machine", file];
+}
+const gpu = (name: string, gigabytes: number, computeCapability: number) => ({
+  name,
+  memory: gigabytes * 1e9,
+  computeCapability,
+});
+const T4 = gpu("Tesla T4", 15.8, 7.5);
+const V100 = gpu("Tesla V100-SXM2-16GB", 16.9, 7);
+const A10 = gpu("NVIDIA A10", 24.1, 8.6);
+const L4 = gpu("NVIDIA L4", 24.1, 8.9);
+const A100 = gpu("NVIDIA A100-SXM4-40GB", 42.4, 8);
+const A100_80 = gpu("NVIDIA A100-SXM4-80GB", 85, 8);
+const H100 = gpu("NVIDIA H100 80GB HBM3", 85, 9);
+
+test.each([
+  ["dolly-v2-3b", [T4], "f16"],
+  ["dolly-v2-3b", [V100], "f16"],
+  ["dolly-v2-7b", [V100], "q8_0"],
+  ["dolly-v2-7b", [A10], "f16"],
+  // As Databricks advises for the 12b on an A10.
+  ["dolly-v2-12b", [A10], "q8_0"],
+  ["dolly-v2-12b", [L4], "q8_0"],
+  ["dolly-v2-12b", [T4], "q4_0"],
+  ["dolly-v2-12b", [T4, T4], "f16"],
+  ["dolly-v2-12b", [A100], "f16"],
+  ["pythia-12b", [A10, A10, A10, A10], "f16"],
+  ["gpt-neox-20b", [A100], "q8_0"],
+  ["gpt-neox-20b", [A100_80], "f16"],
+  ["gpt-neox-20b", [H100, H100], "f16"],
+] as const)("%s on %j takes %s on the GPU", async (model, gpus, type) => {
+  expect(await chosen(model, ...server([...gpus]))).toMatchObject({
+    device: "gpu",
+    driver: "llama-cpp",
+    precision: type,
+  });
+});
+
+test.each(Object.keys(KNOWN_MODELS))("%s has a place on a machine without a GPU", async (model) => {
+  const row = await chosen(model, ...server([]));
+  expect(row).toMatchObject({ device: "cpu", tokensPerSecond: null });
+  expect(row?.memory?.total).toBeLessThan(256e9);
+});
+
+test("a table says why each placement is chosen or not", async () => {
+  const { status, printed } = await dolly("--model", "dolly-v2-12b", "--gpu", "A10 24GB", "--count", "2");
+  expect(status).toBe(0);
+  expect(printed).toContain("GPUs: A10 24GB (24.0 GB free), A10 24GB (24.0 GB free).");
+  expect(printed).toMatch(/dolly-v2-12b\/0 .*f16 .*gpu .*CHOSEN: its `when` holds, and it fits/);
+  expect(printed).toMatch(/dolly-v2-12b\/1 .*q8_0 .*NEXT: fits; stands behind dolly-v2-12b\/0/);
+  expect(printed).toMatch(/<= \d+/);
+});
+
+test("a config's own placements are judged, files and repositories alike", async () => {
+  writeFileSync(
+    join(folder, "fleet.yaml"),
+    `version: 1
+models:
+  mine:
+    template: dolly-v2
+    placements:
+      - { driver: llama-cpp, model: "${embeddedModel}", type: q8_0, parallel: 2, when: { gpu: H100 } }
+      - { driver: onnx, model: "${embeddedModel}", type: f32 }
+      - { driver: llama-cpp, model: databricks/dolly-v2-12b, type: f16, parallel: 200, gpu: none }
+      - { driver: openai, api_base: "http://127.0.0.1:9/v1" }
+      - { driver: llama-cpp, model: ./missing }
+`,
+  );
+  const { printed } = await dolly("--config", "fleet.yaml", "--json", ...server([]));
+  const { models } = JSON.parse(printed) as { models: { rows: PlanRow[] }[] };
+  expect(models[0]?.rows).toMatchObject([
+    { verdict: "left out", rule: "when: there is no GPU H100", precision: "q8_0" },
+    { verdict: "chosen", device: "cpu", precision: "f32", contextLength: 1024 },
+    { verdict: "too large", rule: expect.stringMatching(/^needs 3\d\d\.\d GB, 256\.0 GB are free$/) },
+    { verdict: "next", device: "elsewhere", memory: null },
+    { verdict: "impossible", rule: expect.stringContaining("missing") },
+  ]);
+});
+
+test.each([
+  [["--gpu", "A10"], /--gpu: expected a name and its memory/],
+  [["--count", "2"], /--count goes with --gpu/],
+  [["--gpu", "A10 24GB", "--count", "none"], /--count: expected 1 to 99/],
+  [["--gpu", "A10 24GB", "--this-machine"], /one of --gpu, --machine and --this-machine/],
+  [["--model", "llama-7b"], /there is no preset for "llama-7b"/],
+  [["--machine", "none.json"], /none\.json/],
+])("%j is explained, with status 2", async (argv, message) => {
+  const { status, noted } = await dolly(...argv);
+  expect(status).toBe(2);
+  expect(noted).toMatch(message);
+});
