@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { text } from "node:stream/consumers";
 import { drivers } from "../drivers/index.ts";
+import { lineAsker } from "./cli/line-asker.ts";
 import { run } from "./cli/program.ts";
 import type { Terminal } from "./cli/terminal.ts";
 import { templates } from "./templates/index.ts";
@@ -35,6 +36,8 @@ const terminal: Terminal = {
     };
   },
   input: () => text(process.stdin),
+  interactive: process.stdin.isTTY && process.stdout.isTTY,
+  ask: lineAsker(),
   exit: (status) => process.exit(status),
 };
 

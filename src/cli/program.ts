@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from "commander";
 import { BLOCKS } from "../../drivers/onnx/graph/precision.ts";
 import type { Driver } from "../core/driver.ts";
 import { OperatorError } from "../errors.ts";
+import type { ChatFlags } from "./chat.ts";
 import { checkConfig } from "./config-check.ts";
 import { type ServeFlags, serveConfig } from "./config-source.ts";
 import { type ConvertFlags, convert, FORMAT_TYPES, FORMATS } from "./convert.ts";
@@ -9,6 +10,7 @@ import { addEvalCommands } from "./eval-commands.ts";
 import { printKeyHash, printNewKey } from "./keys.ts";
 import { packageVersion } from "./package.ts";
 import type { PlanFlags } from "./plan.ts";
+import { modelsCommand, psCommand, type RemoteFlags } from "./remote.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface ProgramParts {
@@ -94,6 +96,31 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
       const { pullCommand } = await import("./pull.ts");
       await pullCommand(repository, terminal);
     });
+
+  const remote = (command: Command): Command =>
+    command
+      .option("--url <url>", "where the gateway is (DOLLY_URL; default: http://127.0.0.1:8000)")
+      .option("--api-key <key>", "key to show (DOLLY_API_KEY)");
+  remote(root.command("chat"))
+    .description("Talk to a model in the terminal; with a question, or one by a pipe, answer it and end.")
+    .argument("[question...]", "a question")
+    .option("--model <name>", "model to ask (default: the first that is served)")
+    .option("--system <text>", "text at the head of the instruction")
+    .option("--temperature <number>", "0 takes the likeliest token")
+    .option("--max-tokens <number>", "most tokens of an answer")
+    .option("--config <file>", "serve this config for the conversation, and ask no running gateway")
+    .action(async (words: string[], flags: ChatFlags) => {
+      const { chatCommand } = await import("./chat.ts");
+      await chatCommand(words, flags, { terminal, drivers, templates });
+    });
+  remote(root.command("models"))
+    .description("List the models that a running gateway serves.")
+    .option("--json", "as JSON")
+    .action((flags: RemoteFlags) => modelsCommand(flags, terminal));
+  remote(root.command("ps"))
+    .description("Show what a running gateway does: models, slots, queues, memory (DOLLY_ADMIN_KEY).")
+    .option("--json", "as JSON")
+    .action((flags: RemoteFlags) => psCommand(flags, terminal));
 
   const keys = root.command("keys").description("Make API keys for the config file.");
   keys

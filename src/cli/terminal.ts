@@ -18,6 +18,10 @@ export interface Terminal {
   onHangup(callback: () => void): () => void;
   /** All of standard input. */
   input(): Promise<string>;
+  /** Whether somebody sits before it: standard input and output are a terminal. */
+  readonly interactive: boolean;
+  /** A line that is typed, with the lines before it at hand by the arrow keys; Ctrl-C; or the end, Ctrl-D. */
+  ask(prompt: string): Promise<{ readonly text: string } | "interrupt" | "end">;
   /** Ends the process at once. */
   exit(status: number): never;
 }

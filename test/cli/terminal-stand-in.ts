@@ -6,11 +6,12 @@ export interface TerminalStandIn extends Terminal {
   readonly noted: string;
 }
 
-/** A terminal that keeps what is written, in the given folder, with nothing in its environment. */
+/** A terminal that keeps what is written, in the given folder, with nothing in its environment. `lines`: what is typed there. */
 export function terminalIn(
   folder: string,
   onSignal: Terminal["onSignal"] = () => () => undefined,
   input = "",
+  lines?: string[],
 ): TerminalStandIn {
   let printed = "";
   let noted = "";
@@ -29,6 +30,11 @@ export function terminalIn(
     onSignal,
     onHangup: () => () => undefined,
     input: async () => input,
+    interactive: lines !== undefined,
+    ask: async () => {
+      const text = lines?.shift();
+      return text === undefined ? "end" : { text };
+    },
     exit: (status) => {
       throw new Error(`exit ${status}`);
     },

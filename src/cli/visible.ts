@@ -1,0 +1,9 @@
+/**
+ * Control characters, but for line breaks and tabs, and those that turn the direction of a text: what a model or a file says
+ * must not move the cursor, set the title or hide a part of itself.
+ */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+const HARMFUL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** A text as it may be written to a terminal. */
+export const visible = (text: string): string => text.replace(HARMFUL, "");
