@@ -11,7 +11,7 @@ class TestDolly(ChatModelIntegrationTests):
 
     @property
     def chat_model_params(self):
-        return {"model": "dolly-v2-tiny", "temperature": 0, "max_tokens": 200, "stream_usage": True, "use_responses_api": False, "max_retries": 0}
+        return {"model": "dolly-v2-tiny", "temperature": 0, "max_tokens": 900, "stream_usage": True, "use_responses_api": False, "max_retries": 0}
 
     @property
     def supports_image_inputs(self):
