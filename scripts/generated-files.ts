@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import asc from "assemblyscript/asc";
 import { drivers } from "../drivers/index.ts";
 import { configJsonSchema, configSchema } from "../src/config/schema.ts";
+import { fieldsOf } from "../src/endpoints/fields.ts";
 import { endpoints } from "../src/endpoints/index.ts";
 import { openApi } from "../src/endpoints/openapi.ts";
 import { METRICS, type MetricDefinition } from "../src/telemetry/metric-table.ts";
@@ -37,6 +38,7 @@ export const generatedFiles: readonly GeneratedFile[] = [
   json("deploy/helm/dolly-gateway/files/dolly-gateway.json", grafanaDashboard()),
   { path: "deploy/helm/dolly-gateway/files/alerts.yaml", text: read("deploy/prometheus/alerts.yaml") },
   between("README.md", "drivers", driverTable()),
+  between("docs/fields.md", "fields", fieldTables()),
   between("docs/metrics.md", "metrics", metricTable()),
   { path: "src/endpoints/page.generated.ts", text: await builtPage() },
   await kernel("drivers/local/kernel/rows"),
@@ -60,6 +62,20 @@ function between(path: string, what: string, part: string): GeneratedFile {
 function driverTable(): string {
   const rows = drivers.map(({ name, about }) => `| \`${name}\` | ${about} |\n`);
   return `| driver | |\n|---|---|\n${rows.join("")}`;
+}
+
+function fieldTables(): string {
+  const paths = ["/v1/chat/completions", "/v1/completions", "/v1/responses"];
+  return paths
+    .map((path) => {
+      const endpoint = endpoints.find((one) => one.path === path && one.method === "post");
+      const fields = endpoint === undefined ? [] : fieldsOf(endpoint);
+      const rows = fields.map(
+        ({ name, fate, about }) => `| \`${name}\` | ${fate} | ${about.replaceAll("|", "\\|")} |\n`,
+      );
+      return `\n## ${path}\n\n| field | | |\n|---|---|---|\n${rows.join("")}`;
+    })
+    .join("");
 }
 
 function metricTable(): string {

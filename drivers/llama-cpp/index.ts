@@ -2,11 +2,12 @@ import { extname } from "node:path";
 import { defineDriver, type LoadContext, type ModelDescription } from "../../src/core/driver.ts";
 import { describeLocal } from "../local/description.ts";
 import { startLocalModel } from "../local/index.ts";
+import { libraryFinding } from "../local/library-finding.ts";
 import { roomOf, STEP_TOKENS } from "../local/options.ts";
 import { computingThreads } from "../local/threads.ts";
 import { Tokenizer } from "../local/tokenizer.ts";
 import type { LlamaEngineOptions } from "./engine-options.ts";
-import { installedGpuBuilds } from "./library.ts";
+import { findLibraries, installedGpuBuilds } from "./library.ts";
 import { modelNeed } from "./memory.ts";
 import { type LlamaCppOptions, llamaCppOptions } from "./options.ts";
 import { type ModelSource, modelName, type PreparedModel, plannedModel, readSource } from "./source.ts";
@@ -28,6 +29,7 @@ export const llamaCpp = defineDriver({
   },
   model: ({ model }) => plannedModel(model),
   providers: () => installedGpuBuilds(process),
+  diagnose: () => [libraryFinding("llama.cpp", () => findLibraries("none", process).folder)],
   async inspect(options, context) {
     return describe(await readSource(options), options, context);
   },

@@ -2,12 +2,14 @@ import { defineDriver } from "../../src/core/driver.ts";
 import { readCheckpointHeader } from "../local/checkpoint/index.ts";
 import { describeLocal } from "../local/description.ts";
 import { startLocalModel } from "../local/index.ts";
+import { libraryFinding } from "../local/library-finding.ts";
 import { roomOf } from "../local/options.ts";
 import { Tokenizer } from "../local/tokenizer.ts";
 import { findExport } from "./exported/files.ts";
 import { DEFAULT_BLOCK, precisionOf } from "./graph/precision.ts";
 import { modelNeed } from "./memory.ts";
 import { onnxOptions } from "./options.ts";
+import { findLibrary } from "./runtime/library.ts";
 import { modelName, readSource } from "./source.ts";
 
 /** Runs GPT-NeoX and GPT-J models with ONNX Runtime on a CPU. */
@@ -24,6 +26,7 @@ export const onnx = defineDriver({
     const exported = await findExport(model);
     return { shape: (await readCheckpointHeader(exported?.folder ?? model)).config };
   },
+  diagnose: () => [libraryFinding("ONNX Runtime", () => findLibrary(process).path)],
   async inspect(options, context) {
     const source = await readSource(options);
     return describeLocal(source, { name: modelName(options.model), path: options.model }, context);

@@ -2,10 +2,12 @@ import { Command, CommanderError, Option } from "commander";
 import { BLOCKS } from "../../drivers/onnx/graph/precision.ts";
 import type { Driver } from "../core/driver.ts";
 import { OperatorError } from "../errors.ts";
+import type { CacheFlags } from "./cache.ts";
 import type { ChatFlags } from "./chat.ts";
 import { checkConfig } from "./config-check.ts";
 import { type ServeFlags, serveConfig } from "./config-source.ts";
 import { type ConvertFlags, convert, FORMAT_TYPES, FORMATS } from "./convert.ts";
+import type { DoctorFlags } from "./doctor.ts";
 import { addEvalCommands } from "./eval-commands.ts";
 import { printKeyHash, printNewKey } from "./keys.ts";
 import { packageVersion } from "./package.ts";
@@ -96,6 +98,34 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
       const { pullCommand } = await import("./pull.ts");
       await pullCommand(repository, terminal);
     });
+
+  root
+    .command("doctor")
+    .description(
+      "Look at this machine and at what a config wants of it, and say what is missing and how to mend it.",
+    )
+    .option("--config <file>", "config file (default: the embedded model; DOLLY_CONFIG)")
+    .option("--json", "as JSON")
+    .action(async (flags: DoctorFlags) => {
+      const { doctorCommand } = await import("./doctor.ts");
+      await doctorCommand(flags, { terminal, drivers, templates });
+    });
+  const cache = root.command("cache").description("Look after converted and pulled models.");
+  const cached = (name: string): Command =>
+    cache.command(name).option("--cache-dir <folder>", "folder of converted models (DOLLY_CACHE)");
+  cached("list")
+    .description("List them, the largest first.")
+    .option("--json", "as JSON")
+    .action(async (flags: CacheFlags) => (await import("./cache.ts")).listCache(flags, terminal));
+  cached("verify")
+    .description("Read every byte and compare it with what it should be.")
+    .action(async (flags: CacheFlags) => (await import("./cache.ts")).verifyCache(flags, terminal));
+  cached("prune")
+    .description("Remove what is damaged or was long unused; what a process has open stays.")
+    .option("--older-than <days>", "also what was not used for so many days")
+    .option("--pulled", "also models of the Hugging Face Hub's cache, which other programs share")
+    .option("--dry-run", "only say what would go")
+    .action(async (flags: CacheFlags) => (await import("./cache.ts")).pruneCache(flags, terminal));
 
   const remote = (command: Command): Command =>
     command

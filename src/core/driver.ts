@@ -1,4 +1,5 @@
 import type { output, ZodObject } from "zod";
+import type { Finding } from "./finding.ts";
 import type { GenerationEvent, GenerationRequest, Token } from "./generation.ts";
 import type { Log } from "./log.ts";
 import type { MachineFacts } from "./machine.ts";
@@ -114,6 +115,8 @@ export interface Driver {
   plan(options: unknown): Planned;
   /** Builds for GPUs that are installed, such as `cuda`. */
   providers(): readonly string[];
+  /** Whether what it needs is installed. */
+  diagnose(): readonly Finding[];
 }
 
 export interface DriverDefinition<Options extends ZodObject> {
@@ -128,6 +131,7 @@ export interface DriverDefinition<Options extends ZodObject> {
   ): ModelNeed | string | undefined;
   model?(options: output<Options>): Promise<PlannedModel>;
   providers?(): readonly string[];
+  diagnose?(): readonly Finding[];
   inspect(options: output<Options>, context: LoadContext): Promise<ModelDescription>;
   load(options: output<Options>, context: LoadContext, signal: AbortSignal): Promise<Model>;
 }
@@ -140,6 +144,7 @@ export function defineDriver<Options extends ZodObject>(definition: DriverDefini
     options,
     paths,
     providers: () => definition.providers?.() ?? [],
+    diagnose: () => definition.diagnose?.() ?? [],
     bind(raw) {
       const parsed = options.parse(raw);
       return {

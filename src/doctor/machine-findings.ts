@@ -1,0 +1,111 @@
+import type { Finding } from "../core/finding.ts";
+import type { MachineFacts } from "../core/machine.ts";
+import type { Ask } from "../machine/gpu-list.ts";
+
+export interface MachineSources {
+  readonly machine: MachineFacts;
+  readonly nodeVersion: string;
+  readonly ask: Ask;
+  /** Text of a file; undefined where it cannot be read. */
+  read(path: string): string | undefined;
+}
+
+/** Oldest Node, as package.json says. */
+const LEAST_NODE = [22, 19];
+
+/** What the machine itself has. */
+export function machineFindings({ machine, nodeVersion, ask, read }: MachineSources): Finding[] {
+  const findings = [nodeFinding(nodeVersion), processorFinding(machine, read), memoryFinding(machine)];
+  return [...findings, ...gpuFindings(machine, ask), dockerFinding(ask)];
+}
+
+function nodeFinding(version: string): Finding {
+  const [major = 0, minor = 0] = version.replace(/^v/, "").split(".").map(Number);
+  const [least = 0, leastMinor = 0] = LEAST_NODE;
+  const old = major < least || (major === least && minor < leastMinor);
+  return old
+    ? {
+        what: "Node",
+        state: "problem",
+        detail: `${version}; ${LEAST_NODE.join(".")} or newer is needed`,
+        mend: "install Node 24, or let `npm ci` bring it (Linux x64)",
+      }
+    : { what: "Node", state: "ok", detail: version };
+}
+
+function processorFinding({ cores, platform, arch }: MachineFacts, read: MachineSources["read"]): Finding {
+  const info = read("/proc/cpuinfo");
+  const name = /^model name\s*:\s*(.*)$/m.exec(info ?? "")?.[1];
+  const flags = new Set(/^flags\s*:\s*(.*)$/m.exec(info ?? "")?.[1]?.split(" ") ?? []);
+  const had = ["avx2", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_tile"].filter((flag) =>
+    flags.has(flag),
+  );
+  const told = [`${cores} cores`, `${platform} ${arch}`, name, had.join(" ")]
+    .filter((part) => part)
+    .join(", ");
+  if (info !== undefined && arch === "x64" && flags.size > 0 && !flags.has("avx2")) {
+    return {
+      what: "Processor",
+      state: "warning",
+      detail: `${told}: without AVX2 a model is several times slower`,
+    };
+  }
+  return { what: "Processor", state: "ok", detail: told };
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+
+const memoryFinding = ({ memory, availableMemory }: MachineFacts): Finding => ({
+  what: "Memory",
+  state: availableMemory < 0.5e9 ? "warning" : "ok",
+  detail: `${gigabytes(memory)}, ${gigabytes(availableMemory)} available`,
+});
+
+/** What the CUDA builds open. */
+const CUDA_LIBRARIES = ["libcudart.so.13", "libcublas.so.13", "libcuda.so.1"];
+
+function gpuFindings({ gpus, providers, platform }: MachineFacts, ask: Ask): Finding[] {
+  if (gpus.length === 0) {
+    return [{ what: "GPU", state: "note", detail: "none that nvidia-smi or rocm-smi lists" }];
+  }
+  const listed = gpus.map(
+    ({ name, memory, freeMemory }): Finding => ({
+      what: "GPU",
+      state: "ok",
+      detail: `${name}, ${gigabytes(memory)}, ${gigabytes(freeMemory)} free`,
+    }),
+  );
+  if (!gpus.some(({ vendor }) => vendor === "nvidia")) return listed;
+  if (!providers.includes("cuda")) {
+    return [
+      ...listed,
+      {
+        what: "CUDA build of llama.cpp",
+        state: "warning",
+        detail: "not installed: models run on the processor",
+        mend: "npm install --no-save @node-llama-cpp/linux-x64-cuda @node-llama-cpp/linux-x64-cuda-ext (the release that README names)",
+      },
+    ];
+  }
+  if (platform !== "linux") return listed;
+  const known = ask("ldconfig", ["-p"]) ?? "";
+  const missing = CUDA_LIBRARIES.filter((library) => !known.includes(library));
+  return [
+    ...listed,
+    missing.length === 0
+      ? { what: "CUDA libraries", state: "ok", detail: CUDA_LIBRARIES.join(", ") }
+      : {
+          what: "CUDA libraries",
+          state: "problem",
+          detail: `the loader finds no ${missing.join(", ")}`,
+          mend: "install the NVIDIA driver and the CUDA 13 runtime, or name their folder in LD_LIBRARY_PATH",
+        },
+  ];
+}
+
+function dockerFinding(ask: Ask): Finding {
+  const version = ask("docker", ["version", "--format", "{{.Server.Version}}"])?.trim();
+  return version
+    ? { what: "Docker", state: "ok", detail: version }
+    : { what: "Docker", state: "note", detail: "no daemon answers; only the images need it" };
+}
