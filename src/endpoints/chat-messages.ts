@@ -60,11 +60,8 @@ export const messagesSchema = z
   );
 
 export const documentsSchema = optional(
-  z
-    .array(z.union([text(), z.object({ title: optional(text()), text: text() })]))
-    .max(128)
-    .describe("Reference texts for the question; they become the trained `Input:` block."),
-);
+  z.array(z.union([text(), z.object({ title: optional(text()), text: text() })])).max(128),
+).describe("Reference texts for the question; they become the trained `Input:` block.");
 
 /** The messages with each content as one string, and calls and their results told apart. */
 export const toolMessages = (messages: output<typeof messagesSchema>): ToolMessage[] =>

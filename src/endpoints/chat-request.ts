@@ -27,10 +27,10 @@ import { type Choice, type ToolUse, toolUse } from "./tools/tool-use.ts";
 /** Body of `POST /v1/chat/completions`. */
 export const chatSchema = z.object({
   ...commonParameters,
-  messages: messagesSchema,
+  messages: messagesSchema.describe("The conversation; how it becomes a prompt is in docs/templates.md."),
   documents: documentsSchema,
-  max_tokens: optional(tokenLimit()),
-  max_completion_tokens: optional(tokenLimit()),
+  max_tokens: optional(tokenLimit()).describe("Most tokens of an answer."),
+  max_completion_tokens: optional(tokenLimit()).describe("The newer name of `max_tokens`."),
   logprobs: optional(z.boolean()).describe("Report the log-probability of each token."),
   top_logprobs: optional(z.int().min(0).max(20)).describe(
     "Alternatives beside each token; needs `logprobs`.",

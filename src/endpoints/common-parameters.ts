@@ -12,14 +12,13 @@ export const optional = <T extends z.ZodType>(schema: T) =>
 export const text = () =>
   z.string().refine((value) => value.isWellFormed(), "it holds a lone surrogate, which is no character");
 
-export const tokenLimit = () => z.int().min(1).describe("Most tokens of an answer.");
+export const tokenLimit = () => z.int().min(1);
 
 const MOST_BIASES = 1024;
 
 const logitBias = z
   .record(z.string().regex(/^\d{1,9}$/, "its keys must be token ids"), z.number().min(-100).max(100))
-  .refine((value) => Object.keys(value).length <= MOST_BIASES, `it may have at most ${MOST_BIASES} entries`)
-  .describe("Added to the logits of the tokens with these ids.");
+  .refine((value) => Object.keys(value).length <= MOST_BIASES, `it may have at most ${MOST_BIASES} entries`);
 
 const MOST_STOP_TOKENS = 128;
 
@@ -32,12 +31,16 @@ export const commonParameters = {
   top_p: optional(z.number().gt(0).max(1)).describe("1 turns it off."),
   top_k: optional(z.int().min(-1)).describe("0 or -1 turns it off."),
   min_p: optional(z.number().min(0).max(1)).describe("0 turns it off."),
-  presence_penalty: optional(z.number().min(-2).max(2)),
-  frequency_penalty: optional(z.number().min(-2).max(2)),
+  presence_penalty: optional(z.number().min(-2).max(2)).describe(
+    "Subtracted once from tokens that the answer has already.",
+  ),
+  frequency_penalty: optional(z.number().min(-2).max(2)).describe(
+    "Subtracted for each time that the answer has a token.",
+  ),
   repetition_penalty: optional(z.number().gt(0).max(10)).describe(
     "Makes tokens of the prompt and the answer less likely above 1; Hugging Face's formula.",
   ),
-  logit_bias: optional(logitBias),
+  logit_bias: optional(logitBias).describe("Added to the logits of the tokens with these ids."),
   seed: optional(z.int()).describe("Makes the answer repeatable."),
   stop: optional(z.union([stopString(), z.array(stopString()).max(4)])).describe(
     "Up to 4 strings that end the answer and are no part of it.",

@@ -75,7 +75,7 @@ const MOST_TOKENS = 100_000;
 export const detokenize = definePost({
   path: "/detokenize",
   summary: "Give the text of tokens",
-  body: z.object({ model, tokens: z.array(z.int().min(0)).max(MOST_TOKENS) }),
+  body: z.object({ model, tokens: z.array(z.int().min(0)).max(MOST_TOKENS).describe("Ids of tokens.") }),
   rules: { accepted: accompanying, refused: {} },
   response: detokenizedResponse,
   streams: false,

@@ -49,6 +49,9 @@ export const defaultHttpSettings: HttpSettings = {
 
 /** Node's own default, said here because an error message depends on it. */
 export const HEADER_BYTES = 16 * 1024;
-/** Milliseconds that an idle connection is kept for its next request. */
-export const KEEP_ALIVE_TIMEOUT_MS = 5_000;
+/**
+ * Milliseconds that an idle connection is kept for its next request: longer than the proxies before it keep theirs (60 s by
+ * default in nginx and AWS' load balancers), or they would send requests into connections that are just being closed.
+ */
+export const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 export const REQUESTS_PER_CONNECTION = 1_000;

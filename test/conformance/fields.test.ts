@@ -56,7 +56,7 @@ describe.each(table)("$path", ({ path, fields }) => {
   test("every field is told of in one place, with words", () => {
     const names = fields.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
-    for (const { name, about, fate } of fields) if (fate !== "honoured") expect(about, name).toMatch(/\.$/);
+    for (const { name, about, fate } of fields) expect(about, `${name}, ${fate}`).toMatch(/\.$/);
   });
 
   test("an honoured field takes what it means, or says by its name what it does not take", async () => {

@@ -45,13 +45,15 @@ export const responseSchema = z.object({
     "A stored response, whose conversation this one continues.",
   ),
   store: optional(z.boolean()).describe("Keep the response; true by default."),
-  stream: optional(z.boolean()),
-  temperature: optional(z.number().min(0).max(2)),
-  top_p: optional(z.number().gt(0).max(1)),
+  stream: optional(z.boolean()).describe("Send the response as server-sent events."),
+  temperature: optional(z.number().min(0).max(2)).describe("0 takes the most likely token."),
+  top_p: optional(z.number().gt(0).max(1)).describe("1 turns it off."),
   top_logprobs: optional(z.int().min(0).max(20)).describe(`Needs '${LOGPROBS}' in 'include'.`),
-  include: optional(z.array(includable).max(8)),
-  max_output_tokens: optional(z.int().min(1)),
-  text: optional(z.object({ format: optional(format), verbosity: optional(z.literal("medium")) })),
+  include: optional(z.array(includable).max(8)).describe(`'${LOGPROBS}' adds log-probabilities.`),
+  max_output_tokens: optional(z.int().min(1)).describe("Most tokens of the response."),
+  text: optional(z.object({ format: optional(format), verbosity: optional(z.literal("medium")) })).describe(
+    "`format`: what the text must be; a schema is always enforced in full, or refused.",
+  ),
   tools: optional(z.array(tool).max(MOST_TOOLS)).describe("Functions that the answer may call."),
   tool_choice: optional(
     z.union([
@@ -63,15 +65,17 @@ export const responseSchema = z.object({
         tools: z.array(namedTool).min(1).max(MOST_TOOLS),
       }),
     ]),
-  ),
+  ).describe("`required` and a named function always give a call; `auto` leaves it to the model."),
   parallel_tool_calls: parallelSchema,
   truncation: optional(z.enum(["auto", "disabled"])).describe(
     "`auto` drops the oldest turns where the context is full.",
   ),
-  metadata: optional(z.record(z.string().max(64), z.string().max(512))).refine(
-    (value) => Object.keys(value ?? {}).length <= MOST_METADATA,
-    `it may have at most ${MOST_METADATA} entries`,
-  ),
+  metadata: optional(z.record(z.string().max(64), z.string().max(512)))
+    .refine(
+      (value) => Object.keys(value ?? {}).length <= MOST_METADATA,
+      `it may have at most ${MOST_METADATA} entries`,
+    )
+    .describe("Kept with the response."),
   documents: documentsSchema,
 });
 
