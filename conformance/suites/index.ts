@@ -1,6 +1,8 @@
 import type { Suite } from "../suite.ts";
 import { aiSdk } from "./ai-sdk.ts";
+import { openaiDocument } from "./openai-document.ts";
 import { openaiPythonOwn } from "./openai-python-own.ts";
+import { go, java, rust } from "./other-languages.ts";
 import { langchain, openaiStrict, otherClients } from "./python-clients.ts";
 import { schemathesis } from "./schemathesis.ts";
 
@@ -11,5 +13,9 @@ export const suites: readonly Suite[] = [
   aiSdk,
   langchain,
   otherClients,
+  go,
+  rust,
+  java,
+  openaiDocument,
   schemathesis,
 ];
