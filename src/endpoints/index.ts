@@ -8,6 +8,7 @@ import { health, readiness } from "./health.ts";
 import { metricsEndpoint } from "./metrics.ts";
 import { listModels, retrieveModel } from "./models.ts";
 import { openApiEndpoint } from "./openapi.ts";
+import { props } from "./props.ts";
 import { renderChat, renderCompletion } from "./render.ts";
 import { createResponse, deleteResponse, listInputItems, retrieveResponse } from "./responses/endpoints.ts";
 import { detokenize, tokenize, tokenizerInfo } from "./tokenizer.ts";
@@ -24,6 +25,7 @@ const described: readonly Endpoint[] = [
   tokenize,
   detokenize,
   tokenizerInfo,
+  props,
   listModels,
   retrieveModel,
   health,

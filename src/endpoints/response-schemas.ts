@@ -215,6 +215,16 @@ export const adminRouteListResponse = object({
   ),
 });
 
+export const propsResponse = object({
+  default_generation_settings: object({ n_ctx: integer, params: { type: "object" } }),
+  total_slots: integer,
+  model_alias: string,
+  model_path: string,
+  role: { const: "model" },
+  modalities: { type: "object" },
+  chat_template: string,
+});
+
 export const statusResponse = object({ status: string });
 
 export const errorSchema = object({

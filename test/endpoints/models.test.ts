@@ -57,3 +57,16 @@ test("a card is found by the model's name with an owner before it or a precision
   expect(modelCard("dolly-v2-3bx").license).toBeNull();
   expect(modelCard("my-dolly-v2-3b").license).toBeNull();
 });
+
+test("/props tells llama.cpp's web UI of the first model, or of the one that is named", async () => {
+  const { address } = await runningServer();
+  const props = async (query: string) => (await fetch(`${address}/props${query}`)).json();
+  expect(await props("")).toMatchObject({
+    model_alias: "dolly-v2-3b",
+    role: "model",
+    modalities: { vision: false, audio: false },
+    default_generation_settings: { params: { temperature: 1, top_p: 0.92, top_k: 0 } },
+  });
+  expect(await props("?model=databricks/base")).toMatchObject({ model_alias: "databricks/base" });
+  expect((await fetch(`${address}/props?model=none`)).status).toBe(404);
+});
