@@ -41,10 +41,15 @@ interface Arrival {
 export class StreamClient {
   readonly #base: string;
   readonly #agent: Agent;
+  readonly #headers: Readonly<Record<string, string>>;
 
   /** `base`: such as `http://127.0.0.1:8000`. llama-server closes connections unannounced: there `keepAlive` is false. */
-  constructor(base: string, { keepAlive }: { keepAlive: boolean }) {
+  constructor(
+    base: string,
+    { keepAlive, headers = {} }: { keepAlive: boolean; headers?: Readonly<Record<string, string>> },
+  ) {
     this.#base = base;
+    this.#headers = headers;
     this.#agent = new Agent({ keepAlive });
   }
 
@@ -82,7 +87,11 @@ export class StreamClient {
         method: "POST",
         agent: this.#agent,
         ...(signal === undefined ? {} : { signal }),
-        headers: { "content-type": "application/json", "content-length": Buffer.byteLength(json) },
+        headers: {
+          ...this.#headers,
+          "content-type": "application/json",
+          "content-length": Buffer.byteLength(json),
+        },
       })
         .once("response", resolve)
         .once("error", reject)
