@@ -17,6 +17,8 @@ export interface EngineCall {
 /** Speaks HTTP with one engine: a pool of connections, deadlines, and errors in the gateway's own form. */
 export class EngineClient {
   readonly #agent: Agent;
+  /** For what is asked of the engine itself: it must not wait behind requests when those are as many as there may be. */
+  readonly #aside: Agent;
   readonly #base: URL;
   readonly #key: string | undefined;
   readonly #firstMs: number;
@@ -33,11 +35,15 @@ export class EngineClient {
     this.#key = api_key;
     this.#firstMs = first_token_timeout * 1000;
     this.#nextMs = token_timeout * 1000;
-    this.#agent = new Agent({
-      connections: parallel,
+    const shared = {
       pipelining: 1,
       connect: { timeout: connect_timeout * 1000 },
       headersTimeout: this.#firstMs,
+    };
+    this.#aside = new Agent({ ...shared, connections: 2, bodyTimeout: this.#firstMs });
+    this.#agent = new Agent({
+      ...shared,
+      connections: parallel,
       // Between two pieces of a body; the first one may take longer, and is watched over apart.
       bodyTimeout: Math.max(this.#firstMs, this.#nextMs),
       maxResponseSize: -1,
@@ -70,10 +76,14 @@ export class EngineClient {
     }
   }
 
-  /** The text that a GET gives; undefined where there is none of that path. `key`: in place of the engine's own. Throws GatewayError. */
+  /**
+   * The text that a GET gives; undefined where there is none of that path. `key`: in place of the engine's own. Throws
+   * GatewayError, also for an engine that cannot answer now.
+   */
   async text(path: string, signal: AbortSignal, key: string | undefined): Promise<string | undefined> {
     const response = await this.#send("GET", path, { signal, key });
     const text = await bodyText(response, LARGEST_BODY);
+    if (response.statusCode >= 500) throw refusal(response.statusCode, text, undefined);
     return response.statusCode === 200 ? text : undefined;
   }
 
@@ -139,7 +149,7 @@ export class EngineClient {
     try {
       return await request(this.#url(path), {
         method,
-        dispatcher: this.#agent,
+        dispatcher: method === "GET" ? this.#aside : this.#agent,
         headers,
         signal,
         ...(body === undefined ? {} : { body }),
@@ -151,7 +161,7 @@ export class EngineClient {
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await Promise.all([this.#agent.destroy(), this.#aside.destroy()]);
   }
 }
 

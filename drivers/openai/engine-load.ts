@@ -26,7 +26,7 @@ const NAMES: Readonly<Record<EngineKind, MetricNames>> = {
 
 /** Milliseconds after the last request for which an engine is asked: nobody chooses between engines that are idle. */
 const ASKED_FOR_MS = 30_000;
-/** Milliseconds until an engine is asked again that has no metrics. */
+/** Milliseconds until an engine is asked again that answered without metrics. */
 const WITHOUT_METRICS_MS = 60_000;
 /** Intervals after which what it said is not believed any more. */
 const STALE_INTERVALS = 3;
@@ -85,7 +85,11 @@ export class EngineLoad {
 
   async #read(): Promise<void> {
     const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(ANSWER_MS)]);
-    const text = await this.#client.text(this.#path, signal, this.#key).catch(() => undefined);
+    let answered = true;
+    const text = await this.#client.text(this.#path, signal, this.#key).catch(() => {
+      answered = false;
+      return undefined;
+    });
     if (this.#closed.signal.aborted) return;
     const facts = text === undefined ? undefined : factsIn(text, this.#names);
     if (facts !== undefined) {
@@ -94,7 +98,7 @@ export class EngineLoad {
     }
     this.#timer = undefined;
     if (performance.now() - this.#usedAt < ASKED_FOR_MS) {
-      this.#plan(facts === undefined ? WITHOUT_METRICS_MS : this.#intervalMs);
+      this.#plan(answered && facts === undefined ? WITHOUT_METRICS_MS : this.#intervalMs);
     }
   }
 }

@@ -16,7 +16,7 @@ export const routerSettings = z
       .boolean()
       .default(false)
       .describe(
-        "Send the requests of a session to one placement while it has room. The session is the header `session_header`, or the request's `prompt_cache_key` or `user`.",
+        "Send the requests of a session to one placement while it has room, under every strategy: also `priority` then starts elsewhere than at the first of the list. The session is the header `session_header`, or the request's `prompt_cache_key` or `user`.",
       ),
     session_header: z
       .string()

@@ -1,3 +1,4 @@
+import type { Model } from "../core/driver.ts";
 import type { Log } from "../core/log.ts";
 import { GatewayError } from "../errors.ts";
 import type { PlacementStates } from "./placement-state.ts";
@@ -75,14 +76,20 @@ export class HealthChecks {
         // However long that takes, as for a request.
         (await pool.acquire(route, placement, this.#stopped.signal)).release();
       }
+      const model = pool.loaded(placement);
+      // Unloaded meanwhile: nothing is known of it.
+      if (model === undefined) return;
       state.circuit.begun(monotonic());
-      await this.#ask(route, placement);
+      await this.#ask(route, model);
       state.circuit.succeeded();
       if (!wasClosed) log.info({ model: route.name, placement: placement.id }, "well again");
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
       // A load that fails is remembered by the pool.
-      if (pool.failure(placement) !== undefined) return;
+      if (pool.failure(placement) !== undefined) {
+        state.circuit.untold();
+        return;
+      }
       const failure =
         error instanceof GatewayError
           ? error
@@ -94,14 +101,14 @@ export class HealthChecks {
     }
   }
 
-  async #ask({ routing }: Route, placement: Placement): Promise<void> {
-    const { pool, after } = this.#parts;
+  async #ask({ routing }: Route, model: Model): Promise<void> {
+    const { after } = this.#parts;
     const late = new AbortController();
     const cancel = after(routing.healthCheckTimeoutMs, () =>
       late.abort(new GatewayError("engine_unavailable", "It did not answer a health check in time.")),
     );
     try {
-      await pool.loaded(placement)?.check(AbortSignal.any([this.#stopped.signal, late.signal]));
+      await model.check(AbortSignal.any([this.#stopped.signal, late.signal]));
     } finally {
       cancel();
     }

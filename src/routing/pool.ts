@@ -1,7 +1,8 @@
 import type { LoadContext, Model, Progress } from "../core/driver.ts";
 import type { Log } from "../core/log.ts";
 import { unlessAborted } from "../core/unless-aborted.ts";
-import { GatewayError, OperatorError } from "../errors.ts";
+import { GatewayError } from "../errors.ts";
+import { checkTemplate } from "./check-template.ts";
 import type { Placement, Route } from "./route.ts";
 
 /** A loaded model in use; it stays loaded until the lease is released. */
@@ -289,17 +290,4 @@ export class Pool {
 /** Seconds until a placement that failed is tried again, as `Retry-After` wants them. */
 export function retryAfter(failure: Failure, now: number, cooldownMs: number): number {
   return Math.min(60, Math.max(1, Math.ceil((failure.at + cooldownMs - now) / 1000)));
-}
-
-function checkTemplate(
-  { name, template }: Route,
-  { controlTokens }: { controlTokens: readonly string[] },
-): void {
-  const missing = template.controlTokens.filter((token) => !controlTokens.includes(token));
-  if (missing.length === 0) return;
-  const tokens = missing.map((token) => JSON.stringify(token)).join(", ");
-  throw new OperatorError(
-    `${name}: the template "${template.name}" needs control tokens that the model's tokenizer lacks: ${tokens}. ` +
-      'Choose the template that the model was trained with, or "plain".',
-  );
 }
