@@ -16,10 +16,10 @@ export interface Case {
   readonly detail: string;
 }
 
-/** Cases of a suite that are not ours to pass, by patterns of their names and of what they failed with. */
+/** Cases of a suite that are not ours to pass, by patterns of their names and of what they failed with; both have to match. */
 export interface Excuse {
-  readonly cases?: RegExp;
-  readonly detail?: RegExp;
+  readonly cases: RegExp;
+  readonly detail: RegExp;
   readonly reason: string;
 }
 
@@ -30,6 +30,8 @@ export interface Suite {
   readonly about: string;
   /** Programs that have to be on the PATH. */
   readonly needs: readonly string[];
+  /** Cases that it has: where it tells of fewer, it did not run whole. */
+  readonly atLeast: number;
   readonly excuses: readonly Excuse[];
   run(surroundings: Surroundings): Promise<Case[]>;
 }

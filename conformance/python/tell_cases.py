@@ -11,9 +11,9 @@ def pytest_runtest_logreport(report):
         return
     detail = ""
     if report.outcome != "passed":
-        text = str(report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr)
-        lines = [line for line in text.splitlines() if line.strip()]
-        detail = (lines[-1] if lines else "")[:500]
+        crash = getattr(report.longrepr, "reprcrash", None)
+        text = report.longrepr[-1] if isinstance(report.longrepr, tuple) else crash.message if crash else report.longrepr
+        detail = " ".join(str(text).split())[:500]
     outcome = report.outcome
     if hasattr(report, "wasxfail"):
         outcome, detail = "skipped", f"expected to fail: {report.wasxfail}"

@@ -8,12 +8,13 @@ import type { Suite } from "../suite.ts";
 export const aiSdk: Suite = {
   name: "Vercel AI SDK",
   about:
-    "`ai` with `@ai-sdk/openai-compatible` and `@ai-sdk/openai`: texts, objects, tools and responses, streaming and not",
+    "`ai` 7.0.173 with `@ai-sdk/openai-compatible` and `@ai-sdk/openai`: texts, objects, tools and responses, streaming and not",
   needs: ["npm"],
+  atLeast: 11,
   excuses: [],
   async run({ base, work, folder, note }) {
     await writeFile(join(work, "package.json"), '{ "private": true, "type": "module" }');
-    const packages = ["ai", "@ai-sdk/openai-compatible", "@ai-sdk/openai"];
+    const packages = ["ai@7.0.173", "@ai-sdk/openai-compatible@3.0.92", "@ai-sdk/openai@4.0.118"];
     await succeed("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", ...packages], {
       cwd: work,
       note,

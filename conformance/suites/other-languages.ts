@@ -31,6 +31,7 @@ export const go: Suite = {
   name: "openai-go",
   about: "github.com/openai/openai-go/v3 3.96.0, the official client for Go",
   needs: ["go"],
+  atLeast: 9,
   excuses: [],
   run: (surroundings) =>
     told(surroundings, "go", async (cwd, options) => {
@@ -43,6 +44,7 @@ export const rust: Suite = {
   name: "async-openai",
   about: "async-openai 0.43.0, for Rust, whose types are closed",
   needs: ["cargo"],
+  atLeast: 7,
   excuses: [],
   run: (surroundings) =>
     told(surroundings, "rust", (cwd, options) => execute("cargo", ["run", "--quiet"], { cwd, ...options })),
@@ -52,6 +54,7 @@ export const java: Suite = {
   name: "openai-java",
   about: "com.openai:openai-java 4.0.0, the official client for Java, with its validation of answers on",
   needs: ["mvn", "java"],
+  atLeast: 7,
   excuses: [],
   run: (surroundings) =>
     told(surroundings, "java", (cwd, options) => {

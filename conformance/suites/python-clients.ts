@@ -8,16 +8,18 @@ interface PythonSuite {
   readonly packages: readonly string[];
   /** In conformance/python. */
   readonly file: string;
+  readonly atLeast: number;
   readonly excuses?: readonly Excuse[];
 }
 
-const pythonSuite = ({ name, about, packages, file, excuses = [] }: PythonSuite): Suite => ({
+const pythonSuite = ({ name, about, packages, file, atLeast, excuses = [] }: PythonSuite): Suite => ({
   name,
   about,
   needs: ["python3"],
+  atLeast,
   excuses,
   async run(surroundings) {
-    const python = await pythonWith([...packages, "pytest", "pytest-asyncio"], surroundings);
+    const python = await pythonWith([...packages, "pytest==9.2.0", "pytest-asyncio==1.5.0"], surroundings);
     const args = [
       "-p",
       "no:cacheprovider",
@@ -37,6 +39,7 @@ export const openaiStrict = pythonSuite({
     "openai 3.57.0 for Python with `_strict_response_validation`: every answer and chunk is held to the SDK's types",
   packages: ["openai==3.57.0"],
   file: "test_openai_strict.py",
+  atLeast: 16,
   excuses: [
     {
       cases: /test_completions_stream/,
@@ -49,21 +52,37 @@ export const openaiStrict = pythonSuite({
 
 export const langchain = pythonSuite({
   name: "LangChain's standard tests",
-  about: "langchain-tests' integration tests of chat models, run on langchain-openai's ChatOpenAI",
-  packages: ["langchain-openai", "langchain-tests"],
+  about:
+    "langchain-tests 1.1.9: the integration tests of chat models, run on langchain-openai 1.7.4's ChatOpenAI; skipped are those of images, audio and files, and of what only other packages have",
+  packages: ["langchain-openai==1.7.4", "langchain-tests==1.1.9"],
   file: "test_langchain.py",
+  atLeast: 50,
   excuses: [
     {
-      cases: /tool|agent_loop|structured_few_shot/,
+      cases: /test_agent_loop/,
+      detail: /^assert(?:ion)?/i,
       reason:
-        "These leave it to the model whether it calls a function, which Dolly was not trained to do (docs/tools.md); where a call is demanded, it comes:",
+        "These leave it to the model whether it calls a function, which Dolly was not trained to do (docs/tools.md):",
+    },
+    {
+      cases: /test_json_mode/,
+      detail: /Failed to parse Joke from completion \{/,
+      reason:
+        "JSON mode gives an object; the test wants one with the keys that the prompt names, which this small model does not find:",
+    },
+    {
+      cases: /test_tool_calling|test_unicode_tool_call/,
+      detail: /^assert(?:ion)?/i,
+      reason:
+        "The call that these demand comes, in the form that they demand; they also want the arguments that the conversation gives, which this small model does not find:",
     },
   ],
 });
 
 export const otherClients = pythonSuite({
   name: "instructor, litellm, llm",
-  about: "three clients from PyPI as their documentation shows them",
-  packages: ["instructor", "litellm==1.106.2", "llm", "openai"],
+  about: "instructor 1.17.0, litellm 1.106.2 and llm 0.32.1, used as their documentation shows",
+  packages: ["instructor==1.17.0", "litellm==1.106.2", "llm==0.32.1", "openai==2.54.0"],
   file: "test_other_clients.py",
+  atLeast: 6,
 });
