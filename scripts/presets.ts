@@ -7,6 +7,7 @@ import { KNOWN_MODELS } from "../src/placement/shapes.ts";
 /** What the thresholds of a preset are computed for: slots, and a machine with a GPU. */
 const SLOTS = 4;
 const WITH_GPU = {
+  providers: ["cuda"],
   gpus: [{ vendor: "nvidia", name: "", memory: 0, freeMemory: 0, computeCapability: null }],
 } as const;
 /** The system and other programs need some of a machine's memory. */
@@ -35,7 +36,7 @@ export function presets(): { readonly path: string; readonly text: string }[] {
   return Object.entries(KNOWN_MODELS).map(([name, { repository, shape }]) => {
     const placements = choices.flatMap(({ driver, options, gpu: onGpu }) => {
       const all = { model: repository, ...options, parallel: SLOTS };
-      const need = driver.plan(all).need({ shape }, onGpu ? WITH_GPU : { gpus: [] });
+      const need = driver.plan(all).need({ shape }, onGpu ? WITH_GPU : { gpus: [], providers: [] });
       if (need === undefined || typeof need === "string") return [];
       const when = onGpu
         ? { gpu_vendor: "nvidia", gpu_memory: gigabytes(neededBytes(need)), provider: "cuda" }

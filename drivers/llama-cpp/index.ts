@@ -22,10 +22,13 @@ export const llamaCpp = defineDriver({
     "Runs GPT-NeoX checkpoints and GGUF files with llama.cpp, in a child process for each model: on a CPU, and with one more install on CUDA and Vulkan.",
   options: llamaCppOptions,
   paths: ["model"],
-  need({ type, kv_type: kvType, parallel: slots, gpu, gpu_layers: layers }, model, { gpus }) {
+  need({ type, kv_type: kvType, parallel: slots, gpu, gpu_layers: layers }, model, { gpus, providers }) {
     if (model.shape.architecture !== "gpt_neox") return "llama.cpp has no GPT-J";
-    const device = gpu === "none" || layers === 0 || gpus.length === 0 ? "cpu" : "gpu";
-    return modelNeed(model, { type, kvType, slots, device });
+    if (gpu !== "auto" && gpu !== "none" && !providers.includes(gpu)) {
+      return `the ${gpu} build of llama.cpp is not installed`;
+    }
+    const onCpu = gpu === "none" || layers === 0 || providers.length === 0;
+    return modelNeed(model, { type, kvType, slots, gpus: onCpu ? 0 : gpus.length });
   },
   model: ({ model }) => plannedModel(model),
   providers: () => installedGpuBuilds(process),

@@ -63,7 +63,8 @@ interface Placed {
   readonly type: keyof typeof ELEMENT_BYTES | undefined;
   readonly kvType: MemoryParts["kvType"];
   readonly slots: number;
-  readonly device: "cpu" | "gpu";
+  /** GPUs that the layers are spread over; 0: a CPU computes. */
+  readonly gpus: number;
 }
 
 const isKnown = (type: string): type is keyof typeof ELEMENT_BYTES => Object.hasOwn(ELEMENT_BYTES, type);
@@ -71,7 +72,7 @@ const isKnown = (type: string): type is keyof typeof ELEMENT_BYTES => Object.has
 /** What a model will take. A file of a type that is not known by its elements takes its own size. */
 export function modelNeed(
   { shape, precision = "f16", fileBytes }: PlannedModel,
-  { type, kvType, slots, device }: Placed,
+  { type, kvType, slots, gpus }: Placed,
 ): ModelNeed {
   const { blocks, embedding, vectors } = matrixCounts(shape);
   const taken = type ?? precision;
@@ -79,16 +80,18 @@ export function modelNeed(
   // In q4_0 the output matrix stays in 8 bits.
   const output = embedding * (taken === "q4_0" ? ELEMENT_BYTES.q8_0 : element);
   const matrices = blocks * element;
+  const onGpu = gpus > 0;
   return {
     precision: taken,
-    device,
+    device: onGpu ? "gpu" : "cpu",
     slots,
     weights: fileBytes ?? matrices + output + embedding * element + vectors * ELEMENT_BYTES.f32,
     readPerToken: matrices + output,
     // On a CPU, llama.cpp arranges 4-bit matrices anew for its kernels, beside the file.
-    fileCopy: taken === "q4_0" && device === "cpu" ? matrices : 0,
+    fileCopy: taken === "q4_0" && !onGpu ? matrices : 0,
     kvPerSlot: kvBytes(shape, kvType),
-    pass: passBytes(shape, device === "gpu" ? GPU_PASS_TOKENS : CPU_PASS_TOKENS + slots),
-    process: device === "gpu" ? GPU_CONTEXT_BYTES : PROCESS_BYTES,
+    // Each GPU has its own.
+    pass: onGpu ? passBytes(shape, GPU_PASS_TOKENS) * gpus : passBytes(shape, CPU_PASS_TOKENS + slots),
+    process: onGpu ? GPU_CONTEXT_BYTES * gpus : PROCESS_BYTES,
   };
 }

@@ -15,7 +15,7 @@ const size = z
 export const when = z
   .strictObject({
     gpu: z.string().min(1).optional().describe('Name of a GPU, such as "A10"; `*` stands for anything.'),
-    gpu_vendor: z.enum(["nvidia", "amd", "apple"]).optional().describe("Maker of the GPUs that count."),
+    gpu_vendor: z.enum(["nvidia", "amd"]).optional().describe("Maker of the GPUs that count."),
     gpu_count: z
       .int()
       .min(0)

@@ -97,7 +97,10 @@ export interface Planned {
   /**
    * What a model takes on a machine; a sentence where this driver cannot run it. Undefined where another engine computes.
    */
-  need(model: PlannedModel, machine: Pick<MachineFacts, "gpus">): ModelNeed | string | undefined;
+  need(
+    model: PlannedModel,
+    machine: Pick<MachineFacts, "gpus" | "providers">,
+  ): ModelNeed | string | undefined;
   /** The model in the files that the options name; undefined where they name none. Throws OperatorError. */
   model(): Promise<PlannedModel | undefined>;
 }
@@ -127,7 +130,7 @@ export interface DriverDefinition<Options extends ZodObject> {
   need?(
     options: output<Options>,
     model: PlannedModel,
-    machine: Pick<MachineFacts, "gpus">,
+    machine: Pick<MachineFacts, "gpus" | "providers">,
   ): ModelNeed | string | undefined;
   model?(options: output<Options>): Promise<PlannedModel>;
   providers?(): readonly string[];

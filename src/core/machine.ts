@@ -1,6 +1,6 @@
 /** A graphics processor. */
 export interface GpuFacts {
-  readonly vendor: "nvidia" | "amd" | "apple" | "unknown";
+  readonly vendor: "nvidia" | "amd";
   /** As its maker calls it, such as `NVIDIA A10`. */
   readonly name: string;
   /** Bytes, all and free. */

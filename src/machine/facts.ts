@@ -39,7 +39,7 @@ const described = z.strictObject({
   gpus: z
     .array(
       z.strictObject({
-        vendor: z.enum(["nvidia", "amd", "apple", "unknown"]).default("nvidia"),
+        vendor: z.enum(["nvidia", "amd"]).default("nvidia"),
         name: z.string().min(1),
         memory: bytes,
         freeMemory: bytes.optional(),

@@ -122,6 +122,30 @@ models:
   ]);
 });
 
+test("a GPU without the build that uses it is not planned with", async () => {
+  const own = (more: string) => `{ driver: llama-cpp, model: "${embeddedModel}"${more} }`;
+  writeFileSync(
+    join(folder, "builds.yaml"),
+    `version: 1\nmodels: { mine: { template: dolly-v2, placements: [${own(", gpu: cuda")}, ${own("")}] } }\n`,
+  );
+  writeFileSync(
+    join(folder, "no-build.json"),
+    JSON.stringify({ cores: 4, memory: 32e9, gpus: [{ name: "Tesla T4", memory: 16e9 }] }),
+  );
+  const { printed } = await dolly(
+    "--config",
+    "builds.yaml",
+    "--json",
+    "--machine",
+    join(folder, "no-build.json"),
+  );
+  const { models } = JSON.parse(printed) as { models: { rows: PlanRow[] }[] };
+  expect(models[0]?.rows).toMatchObject([
+    { verdict: "impossible", rule: "the cuda build of llama.cpp is not installed" },
+    { verdict: "chosen", device: "cpu" },
+  ]);
+});
+
 test.each([
   [["--gpu", "A10"], /--gpu: expected a name and its memory/],
   [["--count", "2"], /--count goes with --gpu/],

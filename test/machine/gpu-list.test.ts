@@ -44,5 +44,10 @@ test("nvidia-smi's and rocm-smi's lists are read, and a machine without either h
 test("a GPU on the command line has a name and a memory", () => {
   expect(gpuFrom("A10 24GB")).toMatchObject({ vendor: "nvidia", memory: 24e9, computeCapability: 8.6 });
   expect(gpuFrom("T4 16 GB")).toMatchObject({ computeCapability: 7.5 });
+  expect(gpuFrom("RTX A6000 48GB")).toMatchObject({ vendor: "nvidia", computeCapability: 8.6 });
+  expect(gpuFrom("RTX 6000 Ada 48GB")).toMatchObject({ computeCapability: 8.9 });
+  expect(gpuFrom("B200 180GB")).toMatchObject({ vendor: "nvidia", computeCapability: 10 });
+  expect(gpuFrom("MI300X 192GB")).toMatchObject({ vendor: "amd", computeCapability: null });
+  expect(() => gpuFrom("Voodoo 2 12GB")).toThrow(/--gpu: "Voodoo 2" is not known here; .*--machine/);
   for (const wrong of ["A10", "24GB", "A10 24", ""]) expect(() => gpuFrom(wrong)).toThrow(/--gpu: expected/);
 });

@@ -70,7 +70,10 @@ describe.runIf(process.platform === "linux")(
       const planned = drivers[driver].plan(options);
       const found = await planned.model();
       if (found === undefined) throw new Error("there is a model");
-      const need = planned.need({ ...found, shape: { ...found.shape, contextLength } }, { gpus: [] });
+      const need = planned.need(
+        { ...found, shape: { ...found.shape, contextLength } },
+        { gpus: [], providers: [] },
+      );
       if (typeof need !== "object") throw new Error(`there is a need: ${need}`);
       const { model } = await fixtures[driver].loadModel(options, { maxModelLen: contextLength });
       try {
