@@ -1,5 +1,6 @@
 import type { Suite } from "../suite.ts";
 import { aiSdk } from "./ai-sdk.ts";
+import { compatcanary } from "./compatcanary.ts";
 import { openaiDocument } from "./openai-document.ts";
 import { openaiPythonOwn } from "./openai-python-own.ts";
 import { go, java, rust } from "./other-languages.ts";
@@ -11,6 +12,7 @@ export const suites: readonly Suite[] = [
   openaiStrict,
   openaiPythonOwn,
   aiSdk,
+  compatcanary,
   langchain,
   otherClients,
   go,

@@ -30,6 +30,10 @@ export interface SequenceParts {
   readonly matcher: Matcher | undefined;
 }
 
+/** Tokens, or a part of those that may be drawn, that a constraint with `closes` keeps. */
+const CLOSING_TOKENS = 32;
+const CLOSING_PART = 1 / 4;
+
 /** One choice of one request: the tokens so far, and what becomes of each row of logits that the engine gives. */
 export class Sequence {
   readonly index: number;
@@ -107,14 +111,12 @@ export class Sequence {
     const { maxTokens, sampling, stopTokens, logprobs, includeStop, controlText } = this.#request;
     if (maxTokens === 0) return this.end("length");
     const { sampler, kernel, random, vocabulary, contextLength, matcher } = this.#parts;
-    const drawn = sampler.sample(
-      row,
-      sampling,
-      this.#counts,
-      () => random.next(),
-      this.#restriction,
-      this.#seen,
-    );
+    const closing = this.#closing;
+    if (closing && matcher?.complete) return this.end("stop");
+    const closer = closing ? matcher?.closer : undefined;
+    const drawn =
+      closer ??
+      sampler.sample(row, sampling, this.#counts, () => random.next(), this.#restriction, this.#seen);
     // An end that is too soon is a wish to come to one.
     const ended = stopTokens.includes(drawn);
     const id = ended && matcher?.complete === false ? (matcher.closer ?? drawn) : drawn;
@@ -134,6 +136,14 @@ export class Sequence {
       return [...events, ...this.end("length")];
     }
     return events;
+  }
+
+  /** Whether the answer has to come to its end now, lest it be cut in the middle. */
+  get #closing(): boolean {
+    const { constraint, maxTokens } = this.#request;
+    if (constraint?.closes !== true) return false;
+    const left = Math.min(maxTokens - this.#drawn, this.#parts.contextLength - this.tokens.length);
+    return left <= Math.min(CLOSING_TOKENS, Math.ceil(maxTokens * CLOSING_PART));
   }
 
   get #minTokens(): number {

@@ -43,7 +43,11 @@ export interface Sampling extends SamplingParameters {
  * What an answer must be; a driver enforces all of it or refuses the request. `param` is the request field that says so,
  * for messages.
  */
-export type Constraint = { readonly param: string } & (
+export type Constraint = {
+  readonly param: string;
+  /** Its last tokens are kept for the ends of strings, objects and arrays, so that it is whole wherever that is possible. */
+  readonly closes?: boolean;
+} & (
   | {
       readonly type: "json_schema";
       /** JSON Schema, 2020-12 or draft 7: an object, `true` or `false`. */

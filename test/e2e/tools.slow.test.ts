@@ -70,6 +70,30 @@ describe.each(["llama-cpp", "onnx"])("on %s", (driver) => {
     },
   );
 
+  test("a call that is demanded is whole although the model would go on past its last token", async () => {
+    const long = {
+      type: "object",
+      properties: {
+        title: { type: "string" },
+        tags: { type: "array", items: { type: "string" }, minItems: 1 },
+      },
+      required: ["title", "tags"],
+    };
+    const named = { type: "function" as const, function: { name: "note", parameters: long } };
+    const demanded = ["required" as const, { type: "function" as const, function: { name: "note" } }];
+    const options = { model, messages, tools: [named], temperature: 1, n: 8, max_tokens: 120 };
+    for (const tool_choice of demanded) {
+      const { choices } = await chat().create({ ...options, tool_choice, seed: 11 });
+      expect(choices).toHaveLength(8);
+      for (const { message, finish_reason } of choices) {
+        expect(finish_reason).toBe("tool_calls");
+        const call = message.tool_calls?.[0];
+        if (call?.type !== "function") throw new Error("there is no call");
+        expect(validates(long, JSON.parse(call.function.arguments))).toBe(true);
+      }
+    }
+  });
+
   test("a named function is called, streaming: its name first, then its arguments in pieces", async () => {
     const tool_choice = { type: "function" as const, function: { name: "set_alarm" } };
     const stream = await chat().create({ model, messages, tools, tool_choice, stream: true, seed: 1 });

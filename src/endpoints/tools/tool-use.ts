@@ -99,9 +99,10 @@ export function callConstraint(use: ToolUse, format: Constraint | undefined): Co
   }
   if (use.only !== undefined) {
     const { schema, ordered, param } = callable(use.only);
-    return { type: "json_schema", schema, ordered, param };
+    return { type: "json_schema", schema, ordered, param, closes: true };
   }
   const functions = use.functions.map(callable);
   const otherwise = use.required ? "nothing" : (format ?? "text");
-  return { type: "calls", param: functions[0]?.param ?? "tools", functions, most: use.most, otherwise };
+  const param = functions[0]?.param ?? "tools";
+  return { type: "calls", param, functions, most: use.most, otherwise, closes: use.required };
 }
