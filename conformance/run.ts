@@ -12,14 +12,14 @@ import { suites } from "./suites/index.ts";
 const folder = dirname(fileURLToPath(import.meta.url));
 
 /** Names that other people's suites ask for; here they are all the embedded model. */
-const CONFIG = `
+const config = (driver: string): string => `
 models:
   dolly-v2-tiny:
     aliases: [gpt-4o, gpt-4o-mini, gpt-5.4, gpt-6-astra, gpt-3.5-turbo]
     instruct_aliases: [dolly-v2-tiny-instruct, gpt-3.5-turbo-instruct]
     preload: true
     placements:
-      - { driver: llama-cpp, model: ${join(dirname(folder), "models", "dolly-v2-tiny")} }
+      - { driver: ${driver}, model: ${join(dirname(folder), "models", "dolly-v2-tiny")} }
 `;
 
 const { values } = parseArgs({
@@ -28,6 +28,8 @@ const { values } = parseArgs({
     /** Where suites are installed; by default a folder that is removed at the end. */
     work: { type: "string" },
     output: { type: "string" },
+    /** That runs the model: llama-cpp or onnx. */
+    driver: { type: "string", default: "llama-cpp" },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -37,7 +39,7 @@ const work = resolve(values.work ?? temporary ?? "");
 const chosen = suites.filter(
   ({ name }) => values.only.length === 0 || values.only.some((part) => name.includes(part)),
 );
-const gateway = await startGateway({ config: CONFIG });
+const gateway = await startGateway({ config: config(values.driver) });
 const results: SuiteResult[] = [];
 try {
   for (const suite of chosen) results.push(await result(suite));
