@@ -32,7 +32,13 @@ export const llamaCpp = defineDriver({
   },
   model: ({ model }) => plannedModel(model),
   providers: () => installedGpuBuilds(process),
-  diagnose: () => [libraryFinding("llama.cpp", () => findLibraries("none", process).folder)],
+  diagnose({ gpus }) {
+    const found = [libraryFinding("llama.cpp", () => findLibraries("none", process).folder)];
+    if (!gpus.some(({ vendor }) => vendor === "nvidia")) return found;
+    const cuda = libraryFinding("CUDA build of llama.cpp", () => findLibraries("cuda", process).folder);
+    // Models run without it, on the processor.
+    return [...found, cuda.state === "problem" ? { ...cuda, state: "warning" } : cuda];
+  },
   async inspect(options, context) {
     return describe(await readSource(options), options, context);
   },

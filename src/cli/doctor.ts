@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { defaultCacheFolder } from "../config/cache-folder.ts";
 import type { Driver } from "../core/driver.ts";
@@ -36,8 +36,15 @@ export async function doctorCommand(flags: DoctorFlags, parts: Parts): Promise<v
   const { terminal, drivers } = parts;
   const { env, home, platform, cwd } = terminal;
   const machine = thisMachine(drivers)();
-  const findings = machineFindings({ machine, nodeVersion: process.version, ask: askProgram, read });
-  for (const driver of drivers) findings.push(...driver.diagnose());
+  const findings = machineFindings({
+    machine,
+    nodeVersion: process.version,
+    ask: askProgram,
+    read,
+    exists: existsSync,
+    loaderPath: env["LD_LIBRARY_PATH"] ?? "",
+  });
+  for (const driver of drivers) findings.push(...driver.diagnose(machine));
   const loaded = load(flags, parts);
   const { folder = cwd, config } = "config" in loaded ? loaded : {};
   const cacheDir = config?.cache_dir

@@ -3,6 +3,7 @@ import { BLOCKS } from "../../drivers/onnx/graph/precision.ts";
 import type { Driver } from "../core/driver.ts";
 import { OperatorError } from "../errors.ts";
 import type { CacheFlags } from "./cache.ts";
+import type { PruneFlags } from "./cache-prune.ts";
 import type { ChatFlags } from "./chat.ts";
 import { checkConfig } from "./config-check.ts";
 import { type ServeFlags, serveConfig } from "./config-source.ts";
@@ -112,20 +113,25 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
     });
   const cache = root.command("cache").description("Look after converted and pulled models.");
   const cached = (name: string): Command =>
-    cache.command(name).option("--cache-dir <folder>", "folder of converted models (DOLLY_CACHE)");
+    cache
+      .command(name)
+      .option("--cache-dir <folder>", "folder of converted models (DOLLY_CACHE)")
+      .option("--json", "as JSON");
   cached("list")
     .description("List them, the largest first.")
-    .option("--json", "as JSON")
     .action(async (flags: CacheFlags) => (await import("./cache.ts")).listCache(flags, terminal));
   cached("verify")
     .description("Read every byte and compare it with what it should be.")
     .action(async (flags: CacheFlags) => (await import("./cache.ts")).verifyCache(flags, terminal));
   cached("prune")
-    .description("Remove what is damaged or was long unused; what a process has open stays.")
+    .description(
+      "Remove what is damaged or was long unused; what a process has open, or wrote within the hour, stays.",
+    )
     .option("--older-than <days>", "also what was not used for so many days")
     .option("--pulled", "also models of the Hugging Face Hub's cache, which other programs share")
     .option("--dry-run", "only say what would go")
-    .action(async (flags: CacheFlags) => (await import("./cache.ts")).pruneCache(flags, terminal));
+    .option("--force", "no gateway runs, where this system does not say what it has open")
+    .action(async (flags: PruneFlags) => (await import("./cache-prune.ts")).pruneCache(flags, terminal));
 
   const remote = (command: Command): Command =>
     command

@@ -118,8 +118,8 @@ export interface Driver {
   plan(options: unknown): Planned;
   /** Builds for GPUs that are installed, such as `cuda`. */
   providers(): readonly string[];
-  /** Whether what it needs is installed. */
-  diagnose(): readonly Finding[];
+  /** Whether what it needs on such a machine is installed. */
+  diagnose(machine: Pick<MachineFacts, "gpus">): readonly Finding[];
 }
 
 export interface DriverDefinition<Options extends ZodObject> {
@@ -134,7 +134,7 @@ export interface DriverDefinition<Options extends ZodObject> {
   ): ModelNeed | string | undefined;
   model?(options: output<Options>): Promise<PlannedModel>;
   providers?(): readonly string[];
-  diagnose?(): readonly Finding[];
+  diagnose?(machine: Pick<MachineFacts, "gpus">): readonly Finding[];
   inspect(options: output<Options>, context: LoadContext): Promise<ModelDescription>;
   load(options: output<Options>, context: LoadContext, signal: AbortSignal): Promise<Model>;
 }
@@ -147,7 +147,7 @@ export function defineDriver<Options extends ZodObject>(definition: DriverDefini
     options,
     paths,
     providers: () => definition.providers?.() ?? [],
-    diagnose: () => definition.diagnose?.() ?? [],
+    diagnose: (machine) => definition.diagnose?.(machine) ?? [],
     bind(raw) {
       const parsed = options.parse(raw);
       return {

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { Finding } from "../core/finding.ts";
 import type { MachineFacts } from "../core/machine.ts";
 import type { Ask } from "../machine/gpu-list.ts";
@@ -8,15 +9,19 @@ export interface MachineSources {
   readonly ask: Ask;
   /** Text of a file; undefined where it cannot be read. */
   read(path: string): string | undefined;
+  exists(path: string): boolean;
+  /** LD_LIBRARY_PATH: folders that the loader searches before its own, parted by colons. */
+  readonly loaderPath: string;
 }
 
 /** Oldest Node, as package.json says. */
 const LEAST_NODE = [22, 19];
 
 /** What the machine itself has. */
-export function machineFindings({ machine, nodeVersion, ask, read }: MachineSources): Finding[] {
+export function machineFindings(sources: MachineSources): Finding[] {
+  const { machine, nodeVersion, ask, read } = sources;
   const findings = [nodeFinding(nodeVersion), processorFinding(machine, read), memoryFinding(machine)];
-  return [...findings, ...gpuFindings(machine, ask), dockerFinding(ask)];
+  return [...findings, ...gpuFindings(sources), dockerFinding(ask)];
 }
 
 function nodeFinding(version: string): Finding {
@@ -64,7 +69,8 @@ const memoryFinding = ({ memory, availableMemory }: MachineFacts): Finding => ({
 /** What the CUDA builds open. */
 const CUDA_LIBRARIES = ["libcudart.so.13", "libcublas.so.13", "libcuda.so.1"];
 
-function gpuFindings({ gpus, providers, platform }: MachineFacts, ask: Ask): Finding[] {
+function gpuFindings({ machine, ask, exists, loaderPath }: MachineSources): Finding[] {
+  const { gpus, providers, platform } = machine;
   if (gpus.length === 0) {
     return [{ what: "GPU", state: "note", detail: "none that nvidia-smi or rocm-smi lists" }];
   }
@@ -76,20 +82,13 @@ function gpuFindings({ gpus, providers, platform }: MachineFacts, ask: Ask): Fin
     }),
   );
   if (!gpus.some(({ vendor }) => vendor === "nvidia")) return listed;
-  if (!providers.includes("cuda")) {
-    return [
-      ...listed,
-      {
-        what: "CUDA build of llama.cpp",
-        state: "warning",
-        detail: "not installed: models run on the processor",
-        mend: "npm install --no-save @node-llama-cpp/linux-x64-cuda @node-llama-cpp/linux-x64-cuda-ext (the release that README names)",
-      },
-    ];
-  }
-  if (platform !== "linux") return listed;
+  // What they are opened by says itself that it is not installed: the driver.
+  if (!providers.includes("cuda") || platform !== "linux") return listed;
   const known = ask("ldconfig", ["-p"]) ?? "";
-  const missing = CUDA_LIBRARIES.filter((library) => !known.includes(library));
+  const folders = loaderPath.split(":").filter((folder) => folder !== "");
+  const missing = CUDA_LIBRARIES.filter(
+    (library) => !known.includes(library) && !folders.some((folder) => exists(join(folder, library))),
+  );
   return [
     ...listed,
     missing.length === 0

@@ -92,8 +92,9 @@ async function timesOf(folder: string): Promise<Pick<CacheEntry, "usedAt" | "cha
   const entries = await readdir(folder, { withFileTypes: true, recursive: true }).catch(() => []);
   let [usedAt, changedAt] = [0, 0];
   for (const entry of entries) {
-    // To look at the manifest is no use of the model.
-    if (!entry.isFile() || entry.name === MANIFEST) continue;
+    // To look at the manifest is no use of the model; a conversion begins with a folder that has no file yet.
+    const counts = entry.isFile() ? entry.name !== MANIFEST : entry.name.endsWith(".tmp");
+    if (!counts) continue;
     const times = await stat(join(entry.parentPath, entry.name)).catch(() => undefined);
     changedAt = Math.max(changedAt, times?.mtimeMs ?? 0);
     usedAt = Math.max(usedAt, changedAt, times?.atimeMs ?? 0);

@@ -60,6 +60,10 @@ test("what was converted and pulled is listed, and is whole", async () => {
   expect(printed).toMatch(/converted {2}\d{4}-\d\d-\d\d {2}dolly-v2-tiny-f16\.gguf/);
   expect(printed).toMatch(/pulled .* databricks\/dolly-v2-3b/);
   expect(JSON.parse((await dolly("list", "--json")).printed)).toHaveLength(2);
+  expect(JSON.parse((await dolly("verify", "--json")).printed)).toMatchObject([
+    { damage: null },
+    { damage: null },
+  ]);
   expect(await dolly("verify")).toMatchObject({
     status: 0,
     printed: expect.stringContaining("whole  dolly-v2-tiny-f16.gguf"),
@@ -78,6 +82,12 @@ test("what was long unused goes, but not while a process has it open, and of the
   for (const path of [join(cacheDir, entry), stale, hub()]) age(path);
   const dry = await dolly("prune", "--older-than", "30", "--dry-run");
   expect(dry.printed).toMatch(/would go .*a\.gguf: not used since/);
+  expect(JSON.parse((await dolly("prune", "--older-than", "30", "--dry-run", "--json")).printed)).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ name: "a.gguf", bytes: expect.any(Number), outcome: "would go" }),
+      expect.objectContaining({ name: "dolly-v2-tiny-f16.gguf", outcome: "kept" }),
+    ]),
+  );
   expect(existsSync(stale)).toBe(true);
   const { printed } = await dolly("prune", "--older-than", "30");
   expect(printed).toMatch(/kept +dolly-v2-tiny-f16\.gguf: .*a process has it open/);
@@ -103,6 +113,14 @@ test("what is damaged is found, and goes once no process has it open", async () 
   age(join(cacheDir, entry));
   expect((await dolly("prune")).printed).toMatch(/removed .*is damaged/);
   expect(existsSync(join(cacheDir, entry))).toBe(false);
+});
+
+test("a conversion that has just begun stays, whatever is asked for", async () => {
+  const begun = join(cacheDir, "1".repeat(32), "some.tmp");
+  mkdirSync(begun, { recursive: true });
+  await dolly("prune");
+  expect((await dolly("prune", "--older-than", "0")).printed).toMatch(/^kept .*within the last hour$/m);
+  expect(existsSync(begun)).toBe(true);
 });
 
 test("a number of days that is none is refused", async () => {

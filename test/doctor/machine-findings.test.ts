@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { llamaCpp } from "../../drivers/llama-cpp/index.ts";
 import type { MachineFacts } from "../../src/core/machine.ts";
 import { machineFindings } from "../../src/doctor/machine-findings.ts";
 
@@ -20,11 +21,16 @@ const a10 = {
   computeCapability: 8.6,
 } as const;
 
-function findings(facts: MachineFacts, { node = "v24.1.0", flags = "avx2 f16c", libraries = "" } = {}) {
+function findings(
+  facts: MachineFacts,
+  { node = "v24.1.0", flags = "avx2 f16c", libraries = "", files = [""], loaderPath = "" } = {},
+) {
   return machineFindings({
     machine: facts,
     nodeVersion: node,
     ask: (program) => (program === "ldconfig" ? libraries : undefined),
+    exists: (path) => files.includes(path),
+    loaderPath,
     read: () => `model name : A Processor\nflags : sse ${flags}\n`,
   });
 }
@@ -44,13 +50,6 @@ test("each thing that is missing comes with what mends it", () => {
   expect(findings(machine(), { flags: "sse4_2" })).toContainEqual(
     expect.objectContaining({ what: "Processor", state: "warning", detail: expect.stringContaining("AVX2") }),
   );
-  expect(findings(machine({ gpus: [a10] }))).toContainEqual(
-    expect.objectContaining({
-      what: "CUDA build of llama.cpp",
-      state: "warning",
-      mend: expect.stringContaining("npm install"),
-    }),
-  );
   const installed = machine({ gpus: [a10], providers: ["cuda"] });
   expect(findings(installed, { libraries: "libcudart.so.13 libcuda.so.1" })).toContainEqual(
     expect.objectContaining({
@@ -59,7 +58,26 @@ test("each thing that is missing comes with what mends it", () => {
       detail: "the loader finds no libcublas.so.13",
     }),
   );
+  const whole = expect.objectContaining({ what: "CUDA libraries", state: "ok" });
   expect(findings(installed, { libraries: "libcudart.so.13 libcublas.so.13 libcuda.so.1" })).toContainEqual(
-    expect.objectContaining({ what: "CUDA libraries", state: "ok" }),
+    whole,
   );
+  const cudart = {
+    libraries: "libcublas.so.13 libcuda.so.1",
+    files: ["/opt/cuda/lib64/libcudart.so.13"],
+  };
+  expect(findings(installed, { ...cudart, loaderPath: "/opt/other:/opt/cuda/lib64" })).toContainEqual(whole);
+  expect(findings(installed, { ...cudart, loaderPath: "/opt/other" })).not.toContainEqual(whole);
+});
+
+test("an NVIDIA GPU wants the CUDA build, of the very release that the driver opens", () => {
+  expect(llamaCpp.diagnose(machine())).not.toContainEqual(
+    expect.objectContaining({ what: "CUDA build of llama.cpp" }),
+  );
+  expect(llamaCpp.diagnose(machine({ gpus: [a10] }))).toContainEqual({
+    what: "CUDA build of llama.cpp",
+    state: "warning",
+    detail: expect.stringContaining("not installed"),
+    mend: expect.stringMatching(/^npm install --no-save @node-llama-cpp\/\S+-cuda@\d+\.\d+\.\d+ /),
+  });
 });

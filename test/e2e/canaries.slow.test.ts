@@ -162,6 +162,20 @@ test("secrets and prompts are planted everywhere, in what works and in what fail
   });
   await leaving.body?.getReader().read();
   left.abort();
+  // An engine that dies over what it is computing.
+  const dying = await post(
+    "/v1/chat/completions",
+    chat("near", { stream: true, max_tokens: 200, min_tokens: 200 }),
+  );
+  const chunks = dying.body?.getReader();
+  await chunks?.read();
+  for (const pid of gateway.enginePids()) process.kill(pid, "SIGSEGV");
+  let ending = "";
+  for (let part = await chunks?.read(); part !== undefined && !part.done; part = await chunks?.read()) {
+    ending += Buffer.from(part.value).toString();
+  }
+  expect(ending).toContain('data: {"error":');
+  await expect.poll(gateway.output).toContain("SIGSEGV");
   // Wrong config files, with secrets in the places that are wrong.
   writeFileSync(
     gateway.configFile,
