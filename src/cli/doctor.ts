@@ -55,6 +55,7 @@ export async function doctorCommand(flags: DoctorFlags, parts: Parts): Promise<v
   if ("finding" in loaded) findings.push(loaded.finding);
   else {
     findings.push({ what: "Config", state: "ok", detail: loaded.source });
+    for (const detail of loaded.warnings) findings.push({ what: "Config form", state: "warning", detail });
     findings.push(...(await configFindings(loaded.config, { folder: loaded.folder, drivers, machine })));
   }
   terminal.print(flags.json ? `${JSON.stringify(findings, null, 2)}\n` : findings.map(line).join(""));

@@ -94,3 +94,15 @@ test("a config that is wrong is one of the findings", async () => {
     }),
   );
 });
+
+test("a config of an older form is told with the new one, and works", async () => {
+  const { status, found } = await findings("models: { m: { placements: [{ driver: fake }] } }\n");
+  expect(status).toBe(0);
+  expect(found).toContainEqual(
+    expect.objectContaining({
+      what: "Config form",
+      state: "warning",
+      detail: expect.stringContaining("write `version: 1` as its first key"),
+    }),
+  );
+});
