@@ -136,6 +136,8 @@ export class OrtApi {
 
   /** Opens the library. Throws Error that names it where it is another release, or none of ONNX Runtime. */
   constructor({ path, release, install }: OnnxLibrary) {
+    // Else it numbers the machine, keeps events of its use and sends them to its maker; read once, when it is opened.
+    process.env["ORT_DISABLE_TELEMETRY"] = "1";
     const handle = koffi.load(path);
     handles.push(handle);
     const base = handle.func("void *OrtGetApiBase()")();
