@@ -6,7 +6,7 @@ import { serveConfig } from "./config-source.ts";
 import { withGateway } from "./eval-gateway.ts";
 import { addressOf, type RemoteFlags } from "./remote.ts";
 import type { Terminal } from "./terminal.ts";
-import { visible } from "./visible.ts";
+import { onlyVisible } from "./visible.ts";
 
 export interface ChatFlags extends RemoteFlags {
   readonly model?: string;
@@ -32,7 +32,7 @@ export async function chatCommand(words: readonly string[], flags: ChatFlags, pa
   const client = new GatewayClient(address);
   const own = flags.config !== undefined || (!address.named && !(await client.answers()));
   if (!own) {
-    await converse(client, words, flags, terminal);
+    await converse(client, words, flags, onlyVisible(terminal));
     return;
   }
   const { env, cwd } = terminal;
@@ -44,7 +44,7 @@ export async function chatCommand(words: readonly string[], flags: ChatFlags, pa
   });
   const { api_keys: _, ...config } = loaded.config;
   await withGateway({ ...loaded, config }, { terminal, drivers }, (url) =>
-    converse(new GatewayClient({ url, key: undefined }), words, flags, terminal),
+    converse(new GatewayClient({ url, key: undefined }), words, flags, onlyVisible(terminal)),
   );
 }
 
@@ -63,9 +63,15 @@ async function converse(
     const asked = question === "" ? (await terminal.input()).trim() : question;
     if (asked === "")
       throw new OperatorError("ask something: dolly chat QUESTION, or by a pipe", { exitStatus: 2 });
-    await answer(client, session, asked, terminal);
+    const signal = await answer(client, session, asked, terminal);
+    if (signal !== undefined) throw new OperatorError(`${signal}: stopped`);
     return;
   }
+  await conversation(client, session, terminal);
+}
+
+/** Until it is left: by a command, the end of what is typed, two interrupts with nothing asked between, or a SIGTERM. */
+async function conversation(client: GatewayClient, session: ChatSession, terminal: Terminal): Promise<void> {
   terminal.print(
     `${session.model}. /help lists what else there is; Ctrl-C stops an answer, Ctrl-D leaves.\n`,
   );
@@ -82,7 +88,14 @@ async function converse(
     if (text === "/exit" || text === "/quit") break;
     try {
       if (text.startsWith("/")) await command(text, client, session, terminal);
-      else if (text !== "") await answer(client, session, text, terminal);
+      else if (text !== "") {
+        const signal = await answer(client, session, text, terminal);
+        if (signal === "SIGTERM") break;
+        if (signal === "SIGINT") {
+          interrupts = 1;
+          terminal.note("(stopped; Ctrl-C again leaves)\n");
+        }
+      }
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
       terminal.note(`${error.message}\n`);
@@ -104,15 +117,19 @@ function settingsOf({ temperature, maxTokens }: ChatFlags): Record<string, numbe
   );
 }
 
-/** Writes an answer as it comes; an interrupt ends it, and what was said of it stays. */
+/** Writes an answer as it comes; a signal ends it, and is returned. What was said until then stays. */
 async function answer(
   client: GatewayClient,
   session: ChatSession,
   question: string,
   terminal: Terminal,
-): Promise<void> {
+): Promise<"SIGINT" | "SIGTERM" | undefined> {
   const stop = new AbortController();
-  const forget = terminal.onSignal(() => stop.abort());
+  let stoppedBy: "SIGINT" | "SIGTERM" | undefined;
+  const forget = terminal.onSignal((signal) => {
+    stoppedBy ??= signal;
+    stop.abort();
+  });
   let text = "";
   let reason: string | null = null;
   try {
@@ -123,18 +140,18 @@ async function answer(
         break;
       }
       text += next.value;
-      terminal.print(visible(next.value));
+      terminal.print(next.value);
     }
   } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    reason = "interrupted";
+    if (stoppedBy === undefined) throw error;
   } finally {
     forget();
     if (text !== "") terminal.print("\n");
   }
   if (reason === "length") terminal.note("(cut at the limit of tokens)\n");
-  if (reason === "interrupted") terminal.note("(stopped)\n");
   if (text !== "") session.answered(question, text);
+  else if (stoppedBy === undefined) terminal.note("(an empty answer)\n");
+  return stoppedBy;
 }
 
 const HELP = `/new                begin anew
@@ -170,7 +187,7 @@ async function command(
       const { prompt, prompt_token_ids: tokens } = await client.render(
         session.request(rest === "" ? undefined : rest),
       );
-      terminal.print(`${visible(prompt)}\n(${tokens.length} tokens)\n`);
+      terminal.print(`${prompt}\n(${tokens.length} tokens)\n`);
       return;
     }
     case "/model": {

@@ -15,6 +15,7 @@ import { packageVersion } from "./package.ts";
 import type { PlanFlags } from "./plan.ts";
 import { modelsCommand, psCommand, type RemoteFlags } from "./remote.ts";
 import type { Terminal } from "./terminal.ts";
+import { onlyVisible, visible } from "./visible.ts";
 
 export interface ProgramParts {
   readonly terminal: Terminal;
@@ -42,7 +43,7 @@ export async function run(argv: readonly string[], parts: ProgramParts): Promise
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (!(error instanceof OperatorError)) throw error;
-    parts.terminal.note(`dolly: ${error.message}\n`);
+    parts.terminal.note(`dolly: ${visible(error.message)}\n`);
     return error.exitStatus;
   }
 }
@@ -152,11 +153,11 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
   remote(root.command("models"))
     .description("List the models that a running gateway serves.")
     .option("--json", "as JSON")
-    .action((flags: RemoteFlags) => modelsCommand(flags, terminal));
+    .action((flags: RemoteFlags) => modelsCommand(flags, onlyVisible(terminal)));
   remote(root.command("ps"))
     .description("Show what a running gateway does: models, slots, queues, memory (DOLLY_ADMIN_KEY).")
     .option("--json", "as JSON")
-    .action((flags: RemoteFlags) => psCommand(flags, terminal));
+    .action((flags: RemoteFlags) => psCommand(flags, onlyVisible(terminal)));
 
   const keys = root.command("keys").description("Make API keys for the config file.");
   keys

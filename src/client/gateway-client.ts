@@ -29,8 +29,8 @@ const adminList = z.looseObject({
 export type RunningPlacement = z.output<typeof placement>;
 
 const rendered = z.looseObject({ prompt: z.string(), prompt_token_ids: z.array(z.number()) });
-const failure = z.looseObject({ error: z.looseObject({ message: z.string() }) });
-const chunk = z.looseObject({
+const failure = z.object({ error: z.looseObject({ message: z.string() }) });
+const chunk = z.object({
   choices: z.array(
     z.looseObject({
       delta: z.looseObject({ content: z.string().nullish() }),
@@ -38,6 +38,17 @@ const chunk = z.looseObject({
     }),
   ),
 });
+
+const frames = z.union([failure, chunk]);
+
+/** JSON; `undefined` where it is none. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
 
 export interface Address {
   /** Where the gateway is, such as `http://127.0.0.1:8000`. */
@@ -63,18 +74,18 @@ export class GatewayClient {
   }
 
   async models(): Promise<readonly ListedModel[]> {
-    return modelList.parse(await this.#json("/v1/models")).data;
+    return (await this.#json(modelList, "/v1/models")).data;
   }
 
   async running(): Promise<
     readonly { readonly id: string; readonly placements: readonly RunningPlacement[] }[]
   > {
-    return adminList.parse(await this.#json("/admin/models")).data;
+    return (await this.#json(adminList, "/admin/models")).data;
   }
 
   /** The prompt that a chat request becomes. */
   async render(body: object): Promise<z.output<typeof rendered>> {
-    return rendered.parse(await this.#json("/v1/chat/completions/render", { body }));
+    return this.#json(rendered, "/v1/chat/completions/render", body);
   }
 
   /** The pieces of an answer as they come, then why it ended. Throws `signal.reason` where it is aborted. */
@@ -82,18 +93,25 @@ export class GatewayClient {
     const response = await this.#send("/v1/chat/completions", { body: { ...body, stream: true }, signal });
     let reason: string | null = null;
     for await (const data of eventData(response, signal)) {
-      const frame: unknown = JSON.parse(data);
-      const broken = failure.safeParse(frame);
-      if (broken.success) throw new OperatorError(broken.data.error.message);
-      const [choice] = chunk.parse(frame).choices;
+      const frame = this.#read(frames, parsed(data), "/v1/chat/completions");
+      if ("error" in frame) throw new OperatorError(frame.error.message);
+      const [choice] = frame.choices;
       reason = choice?.finish_reason ?? reason;
       if (choice?.delta.content) yield choice.delta.content;
     }
     return reason;
   }
 
-  async #json(path: string, { body }: { body?: object } = {}): Promise<unknown> {
-    return (await this.#send(path, body === undefined ? {} : { body })).json();
+  async #json<Answer>(schema: z.ZodType<Answer>, path: string, body?: object): Promise<Answer> {
+    const response = await this.#send(path, body === undefined ? {} : { body });
+    return this.#read(schema, await response.json().catch(() => undefined), path);
+  }
+
+  #read<Answer>(schema: z.ZodType<Answer>, answer: unknown, path: string): Answer {
+    const read = schema.safeParse(answer);
+    if (read.success) return read.data;
+    const { url } = this.#address;
+    throw new OperatorError(`${url}${path}: what answers there is no Dolly gateway; --url says where one is`);
   }
 
   async #send(path: string, { body, signal }: { body?: object; signal?: AbortSignal }): Promise<Response> {

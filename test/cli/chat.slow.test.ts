@@ -116,7 +116,7 @@ describe("chat", () => {
       lines: ["hello there", "/exit"],
     });
     expect(status).toBe(0);
-    expect(noted).toContain("(stopped)");
+    expect(noted).toContain("(stopped; Ctrl-C again leaves)");
     expect(printed.split("\n")[1]?.length).toBeGreaterThan(0);
     expect(printed.split("\n")[1]?.length).toBeLessThan(40);
   });
@@ -156,22 +156,53 @@ test("models and ps show what is served and what it does, as a table and as JSON
 
 const scriptAtHand = process.platform === "linux" && spawnSync("script", ["--version"]).status === 0;
 
-test.runIf(scriptAtHand)("at a real terminal: an answer, Ctrl-C at the prompt, Ctrl-D", async () => {
-  const command = `${process.execPath} bin/dolly.js chat --url ${embedded.address} --temperature 0`;
+/** `dolly chat` at a pseudo-terminal. */
+function atTerminal(flags: string) {
+  const command = `${process.execPath} bin/dolly.js chat ${flags}`;
   const child = spawn("script", ["-qfec", command, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
   let seen = "";
   child.stdout.on("data", (data: Buffer) => {
     seen += data.toString();
   });
-  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
-  const shows = (what: RegExp | string) => expect.poll(() => seen, { timeout: 20_000 }).toMatch(what);
-  await shows(/Ctrl-D leaves[\s\S]*> /);
-  child.stdin.write(`${tom}\r`);
-  await shows(/Henry Fielding[\s\S]*> /);
-  child.stdin.write("\u0003");
-  await shows("again, or Ctrl-D, leaves");
-  child.stdin.write("\u0004");
-  expect(await ended).toBe(0);
+  return {
+    ended: new Promise<number | null>((resolve) => child.once("exit", resolve)),
+    shows: (what: RegExp | string) => expect.poll(() => seen, { timeout: 20_000 }).toMatch(what),
+    types: (text: string) => child.stdin.write(text),
+  };
+}
+
+describe.runIf(scriptAtHand)("at a real terminal", () => {
+  test("an answer, Ctrl-C at the prompt, Ctrl-D", async () => {
+    const { ended, shows, types } = atTerminal(`--url ${embedded.address} --temperature 0`);
+    await shows(/Ctrl-D leaves[\s\S]*> /);
+    types(`${tom}\r`);
+    await shows(/Henry Fielding[\s\S]*> /);
+    types("\u0003");
+    await shows("again, or Ctrl-D, leaves");
+    types("\u0004");
+    expect(await ended).toBe(0);
+  });
+
+  test("Ctrl-C stops an answer, and again leaves", async () => {
+    const { ended, shows, types } = atTerminal(`--url ${scripted.address} --api-key ${KEY} --model slow`);
+    await shows(/Ctrl-D leaves[\s\S]*> /);
+    types("one two three\r");
+    await shows(/Below is/);
+    types("\u0003");
+    await shows(/\(stopped; Ctrl-C again leaves\)[\s\S]*> /);
+    types("\u0003");
+    expect(await ended).toBe(0);
+  });
+
+  test("Ctrl-C at the only question is no success", async () => {
+    const { ended, shows, types } = atTerminal(
+      `--url ${scripted.address} --api-key ${KEY} --model slow one two three`,
+    );
+    await shows(/Below is/);
+    types("\u0003");
+    await shows("dolly: SIGINT: stopped");
+    expect(await ended).toBe(1);
+  });
 });
 
 test("where no gateway runs, a conversation brings its own", async () => {
