@@ -48,7 +48,9 @@ export class FakeModel implements Model {
     this.contextLength = contextLength;
     this.slots = options.parallel;
     this.#free = new Slots(options.parallel);
-    this.fingerprint = createHash("sha256").update(JSON.stringify(options)).digest("hex");
+    this.fingerprint = createHash("sha256")
+      .update(JSON.stringify(["fake", options.answers]))
+      .digest("hex");
   }
 
   tokenize(prompt: Prompt): number[] {

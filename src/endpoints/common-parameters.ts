@@ -37,7 +37,7 @@ export const commonParameters = {
   frequency_penalty: optional(z.number().min(-2).max(2)).describe(
     "Subtracted for each time that the answer has a token.",
   ),
-  repetition_penalty: optional(z.number().gt(0).max(10)).describe(
+  repetition_penalty: optional(z.number().min(0.01).max(10)).describe(
     "Makes tokens of the prompt and the answer less likely above 1; Hugging Face's formula.",
   ),
   logit_bias: optional(logitBias).describe("Added to the logits of the tokens with these ids."),
@@ -75,8 +75,13 @@ export const commonParameters = {
       .max(2 ** 31 - 1),
   ).describe("Of the requests that wait, those with a lower number go first; 0 by default."),
   stream: optional(z.boolean()).describe("Send the answer as server-sent events."),
-  stream_options: optional(z.object({ include_usage: optional(z.boolean()) })).describe(
-    "Only with `stream`.",
+  stream_options: optional(
+    z.object({
+      include_usage: optional(z.boolean()).describe("A last chunk tells the usage."),
+      include_obfuscation: optional(z.boolean()).describe("No effect: chunks are never padded."),
+    }),
+  ).describe(
+    "Only with `stream`: `include_usage` ends it with the usage; `include_obfuscation` has no effect.",
   ),
 };
 

@@ -107,7 +107,12 @@ test("the stream: roles first, text as it comes, one finish for each choice, usa
   const { post } = await runningServer({ answer: (choice) => ["a€", "b"][choice] ?? "" });
   const answer = await post(
     CHAT,
-    chatBody({ stream: true, n: 2, seed: 1, stream_options: { include_usage: true } }),
+    chatBody({
+      stream: true,
+      n: 2,
+      seed: 1,
+      stream_options: { include_usage: true, include_obfuscation: true },
+    }),
   );
   expect(answer.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
   expect(answer.headers.get("x-request-id")).toBe("req_1");
@@ -373,6 +378,12 @@ const invalid: readonly (readonly [body: object, code: string, param: string | n
   [{ modalities: ["text", "audio"] }, "unsupported_parameter", "modalities"],
   [{ prediction: { type: "content", content: "" } }, "unsupported_parameter", "prediction"],
   [{ repetition_penalty: 0 }, "invalid_value", "repetition_penalty"],
+  [
+    { stream: true, stream_options: { include_obfuscation: 1 } },
+    "invalid_value",
+    "stream_options.include_obfuscation",
+  ],
+  [{ repetition_penalty: 5e-324 }, "invalid_value", "repetition_penalty"],
   [{ min_tokens: 5, max_tokens: 4 }, "invalid_value", "min_tokens"],
   [{ min_tokens: -1 }, "invalid_value", "min_tokens"],
   [{ ignore_eos: 1 }, "invalid_value", "ignore_eos"],
@@ -411,7 +422,7 @@ test("what asks for nothing is no reason to refuse; unknown fields are ignored a
     metadata: {},
     service_tier: "auto",
     stream: false,
-    stream_options: { include_usage: true },
+    stream_options: { include_usage: true, include_obfuscation: true },
   };
   const accepted = await post(CHAT, chatBody(neutral));
   expect(accepted.status).toBe(200);

@@ -106,6 +106,15 @@ test("lm-evaluation-harness scores: ids echoed with one generated token, even if
   expect(choices[1].logprobs.tokens).toEqual(["a", "b", "### End"]);
 });
 
+test("a model's max_logprobs allows more alternatives than OpenAI's five, and no more than it says", async () => {
+  const { post } = await runningServer({}, { route: { maxLogprobs: 20 } });
+  const body = { model, prompt: "a", max_tokens: 1 };
+  const { choices } = JSON.parse(await (await post(PATH, { ...body, logprobs: 20 })).text());
+  expect(Object.keys(choices[0].logprobs.top_logprobs[0]).length).toBeGreaterThanOrEqual(20);
+  const over = await post(PATH, { ...body, logprobs: 21 });
+  expect([over.status, await over.json()]).toMatchObject([400, { error: { param: "logprobs" } }]);
+});
+
 test("max_tokens: 0 with echo only scores; logprobs: 0 has the token itself in each place", async () => {
   const { client, services } = await runningServer();
   const answer = await client.completions.create({
