@@ -148,8 +148,11 @@ async function outcome(
   const wanted = name.startsWith("error") ? "ErrorResponse" : schema;
   const values: unknown[] = [];
   if (answer.headers.get("content-type")?.startsWith("text/event-stream")) {
-    for await (const data of eventData(answer, new AbortController().signal))
+    for await (const data of eventData(answer, new AbortController().signal)) {
       values.push(JSON.parse(data, withoutSentNulls));
+      // A response's stream has no other end.
+      if (/"type":"response\.(?:completed|incomplete)"/.test(data)) break;
+    }
   } else values.push(JSON.parse(await answer.text(), withoutSentNulls));
   const problems = values.flatMap((value) => validate(wanted, value) ?? []);
   const detail = problems.join("; ").slice(0, 1000);
