@@ -2,6 +2,7 @@
  * What the gateway itself costs, without an engine: the fake driver answers from its own process, a token as soon as the
  * one before was taken. README.md tells the method.
  */
+
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -11,9 +12,10 @@ import { parseArgs } from "node:util";
 import { stringify } from "yaml";
 import { END, END_OF_TEXT } from "../drivers/fake/vocabulary.ts";
 import type { ProbeReading } from "./event-loop-probe.ts";
+import { freePort } from "./free-port.ts";
 import type { Figures } from "./measurements.ts";
 import { comparison } from "./report.ts";
-import { checkout, freePort, probe, probeArgs, startServer } from "./server.ts";
+import { checkout, probe, probeArgs, startServer } from "./server.ts";
 import { StreamClient } from "./stream-client.ts";
 
 const USAGE = `usage: npm run bench:overhead -- [options]

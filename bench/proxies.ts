@@ -2,16 +2,18 @@
  * The gateway in front of another engine, beside other proxies in front of the same one, in turns in one run. README.md tells
  * the method.
  */
+
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
+import { freePort } from "./free-port.ts";
 import type { Figures } from "./measurements.ts";
 import { cpuBetween, readCpu } from "./process-cpu.ts";
 import { comparison, type ServerRounds } from "./report.ts";
-import { checkout, freePort, type RunningServer, startServer } from "./server.ts";
+import { checkout, type RunningServer, startServer } from "./server.ts";
 import { StreamClient } from "./stream-client.ts";
 
 const USAGE = `usage: npm run bench:proxies -- [options]

@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { freePort, llamaServerCommand, MODEL, type ServedModel, startServer } from "./server.ts";
+import { freePort } from "./free-port.ts";
+import { llamaServerCommand, MODEL, type ServedModel, startServer } from "./server.ts";
 import { StreamClient } from "./stream-client.ts";
 
 const QUESTION = "How many NBA basketball teams are in California?";

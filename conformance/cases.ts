@@ -8,9 +8,12 @@ const caseSchema = z.object({
   detail: z.string().default(""),
 });
 
-/** Cases that a suite's adapter wrote, one JSON object a line. */
-export function readCases(path: string): Case[] {
-  return readFileSync(path, "utf8")
+/** Cases that a suite's adapter wrote to a file. */
+export const readCases = (path: string): Case[] => casesIn(readFileSync(path, "utf8"));
+
+/** Cases, one JSON object a line. */
+export function casesIn(text: string): Case[] {
+  return text
     .split("\n")
     .filter((line) => line.trim() !== "")
     .map((line) => caseSchema.parse(JSON.parse(line)));

@@ -1,7 +1,8 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { execute, succeed } from "../processes.ts";
+import { npmWith } from "../npm.ts";
+import { execute } from "../processes.ts";
 import type { Case, Suite } from "../suite.ts";
 
 const RELEASE = "0.2.2";
@@ -20,9 +21,7 @@ export const compatcanary: Suite = {
   atLeast: 14,
   excuses: [],
   async run({ base, work, note }) {
-    await writeFile(join(work, "package.json"), '{ "private": true }');
-    const install = ["install", "--no-audit", "--no-fund", "--ignore-scripts", `compatcanary@${RELEASE}`];
-    await succeed("npm", install, { cwd: work, note });
+    await npmWith([`compatcanary@${RELEASE}`], { work, note });
     const cases: Case[] = [];
     for (const profile of PROFILES) {
       const report = join(work, `${profile}.json`);

@@ -1,31 +1,6 @@
-import { cp, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { readCases } from "../cases.ts";
 import { execute, succeed } from "../processes.ts";
-import type { Case, Suite, Surroundings } from "../suite.ts";
-
-/** Copies a program of this folder, and runs it; it tells a line of JSON for each case. */
-async function told(
-  { base, folder, work, note }: Surroundings,
-  language: string,
-  run: (
-    cwd: string,
-    options: { note: (text: string) => void; env: Record<string, string> },
-  ) => Promise<unknown>,
-): Promise<Case[]> {
-  await cp(join(folder, language), work, { recursive: true });
-  let text = "";
-  await run(work, {
-    note: (said) => {
-      text += said;
-      note(said);
-    },
-    env: { BASE_URL: `${base}/v1` },
-  });
-  const lines = text.match(/\{.*"outcome".*\}/g) ?? [];
-  await writeFile(join(work, "cases.jsonl"), lines.join("\n"));
-  return readCases(join(work, "cases.jsonl"));
-}
+import type { Suite } from "../suite.ts";
+import { toldCases } from "../told-cases.ts";
 
 export const go: Suite = {
   name: "openai-go",
@@ -34,9 +9,9 @@ export const go: Suite = {
   atLeast: 9,
   excuses: [],
   run: (surroundings) =>
-    told(surroundings, "go", async (cwd, options) => {
-      await succeed("go", ["mod", "tidy"], { cwd, note: surroundings.note });
-      await execute("go", ["run", "."], { cwd, ...options });
+    toldCases(surroundings, "go", async (options) => {
+      await succeed("go", ["mod", "tidy"], { cwd: options.cwd, note: surroundings.note });
+      await execute("go", ["run", "."], options);
     }),
 };
 
@@ -47,7 +22,7 @@ export const rust: Suite = {
   atLeast: 7,
   excuses: [],
   run: (surroundings) =>
-    told(surroundings, "rust", (cwd, options) => execute("cargo", ["run", "--quiet"], { cwd, ...options })),
+    toldCases(surroundings, "rust", (options) => execute("cargo", ["run", "--quiet"], options)),
 };
 
 export const java: Suite = {
@@ -57,12 +32,12 @@ export const java: Suite = {
   atLeast: 7,
   excuses: [],
   run: (surroundings) =>
-    told(surroundings, "java", (cwd, options) => {
+    toldCases(surroundings, "java", (options) => {
       const goals = [
         "compile",
         "org.codehaus.mojo:exec-maven-plugin:3.5.0:java",
         "-Dexec.mainClass=Conformance",
       ];
-      return execute("mvn", ["-q", "-B", ...goals], { cwd, ...options });
+      return execute("mvn", ["-q", "-B", ...goals], options);
     }),
 };

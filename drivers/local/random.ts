@@ -1,3 +1,5 @@
+import { mixedBits } from "../../src/core/mixed-bits.ts";
+
 /**
  * A seeded generator of one answer: xoshiro128** (Blackman and Vigna, "Scrambled linear pseudorandom number
  * generators", 2018), its state filled by the 32-bit finaliser of MurmurHash3 over a counter. The same seed and index
@@ -10,10 +12,10 @@ export class Random {
   constructor(seed: number, index: number) {
     const low = (seed % 2 ** 32) | 0;
     const high = Math.floor(seed / 2 ** 32) | 0;
-    let counter = mix(low ^ mix(high ^ mix(index)));
+    let counter = mixedBits(low ^ mixedBits(high ^ mixedBits(index)));
     for (let word = 0; word < 4; word += 1) {
       counter = (counter + 0x9e3779b9) | 0;
-      this.#state[word] = mix(counter);
+      this.#state[word] = mixedBits(counter);
     }
   }
 
@@ -38,12 +40,4 @@ export class Random {
 
 function rotate(word: number, by: number): number {
   return (word << by) | (word >>> (32 - by));
-}
-
-function mix(word: number): number {
-  let hash = word ^ (word >>> 16);
-  hash = Math.imul(hash, 0x85ebca6b);
-  hash ^= hash >>> 13;
-  hash = Math.imul(hash, 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
 }

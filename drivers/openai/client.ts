@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher, request } from "undici";
+import { jsonIn } from "../../src/core/json-in.ts";
 import type { TraceContext } from "../../src/core/trace-context.ts";
 import { failure, refusal } from "./failures.ts";
 import { BrokenStream, frames } from "./frames.ts";
@@ -68,12 +69,7 @@ export class EngineClient {
   async find(path: string, signal: AbortSignal): Promise<unknown> {
     const response = await this.#send("GET", path, { signal });
     const text = await bodyText(response, LARGEST_BODY);
-    if (response.statusCode !== 200) return undefined;
-    try {
-      return JSON.parse(text);
-    } catch {
-      return undefined;
-    }
+    return response.statusCode === 200 ? jsonIn(text) : undefined;
   }
 
   /**

@@ -85,20 +85,17 @@ export class EngineLoad {
 
   async #read(): Promise<void> {
     const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(ANSWER_MS)]);
-    let answered = true;
-    const text = await this.#client.text(this.#path, signal, this.#key).catch(() => {
-      answered = false;
-      return undefined;
-    });
+    // Null where it did not answer.
+    const text = await this.#client.text(this.#path, signal, this.#key).catch(() => null);
     if (this.#closed.signal.aborted) return;
-    const facts = text === undefined ? undefined : factsIn(text, this.#names);
+    const facts = typeof text !== "string" ? undefined : factsIn(text, this.#names);
     if (facts !== undefined) {
       this.#facts = facts;
       this.#readAt = performance.now();
     }
     this.#timer = undefined;
     if (performance.now() - this.#usedAt < ASKED_FOR_MS) {
-      this.#plan(answered && facts === undefined ? WITHOUT_METRICS_MS : this.#intervalMs);
+      this.#plan(text !== null && facts === undefined ? WITHOUT_METRICS_MS : this.#intervalMs);
     }
   }
 }

@@ -1,3 +1,4 @@
+import { jsonIn } from "../../src/core/json-in.ts";
 import { GatewayError } from "../../src/errors.ts";
 
 /** Characters of an engine's own words that a client is told. */
@@ -42,17 +43,9 @@ export function failure(error: unknown, begun: boolean): GatewayError {
 
 /** An engine's own words, whatever form its errors have: OpenAI's, FastAPI's, vLLM's, plain text or a page. */
 function saidIn(body: string): string {
-  const found = messageOf(parsed(body)) ?? body.replace(/<[^>]*>/g, " ");
+  const found = messageOf(jsonIn(body)) ?? body.replace(/<[^>]*>/g, " ");
   const line = found.replace(/\s+/g, " ").trim();
   return line === "" ? "it said nothing" : line.slice(0, SHOWN);
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }
 
 function messageOf(value: unknown): string | undefined {

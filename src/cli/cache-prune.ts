@@ -1,7 +1,8 @@
+import { gigabytes } from "../core/gigabytes.ts";
 import { OperatorError } from "../errors.ts";
 import { type CacheEntry, damageOf, removeEntry } from "../model-cache/entries.ts";
 import { isMapped, type MappedFiles, mappedFiles } from "../model-cache/in-use.ts";
-import { type CacheFlags, cacheEntries, day, gigabytes } from "./cache.ts";
+import { type CacheFlags, cacheEntries, day } from "./cache.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface PruneFlags extends CacheFlags {
@@ -77,8 +78,8 @@ async function reasonToStay(
 function report(pruned: readonly Pruned[], dryRun: boolean): string {
   const lines = pruned.map(
     ({ outcome, name, bytes, reason }) =>
-      `${outcome.padEnd(8)}  ${outcome === "kept" ? "" : `${gigabytes(bytes)}  `}${name}: ${reason}\n`,
+      `${outcome.padEnd(8)}  ${outcome === "kept" ? "" : `${gigabytes(bytes, 2)}  `}${name}: ${reason}\n`,
   );
   const freed = pruned.reduce((sum, { outcome, bytes }) => (outcome === "kept" ? sum : sum + bytes), 0);
-  return `${lines.join("")}${dryRun ? "would free" : "freed"} ${gigabytes(freed)}\n`;
+  return `${lines.join("")}${dryRun ? "would free" : "freed"} ${gigabytes(freed, 2)}\n`;
 }

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { defaultCacheFolder } from "../config/cache-folder.ts";
+import { gigabytes } from "../core/gigabytes.ts";
 import { OperatorError } from "../errors.ts";
 import { hubOf } from "../hub/hub.ts";
 import { type CacheEntry, convertedEntries, damageOf, pulledEntries } from "../model-cache/entries.ts";
@@ -21,7 +22,6 @@ export async function cacheEntries(
   return found.sort((one, other) => other.bytes - one.bytes);
 }
 
-export const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
 export const day = (at: number): string => (at === 0 ? "never" : new Date(at).toISOString().slice(0, 10));
 
 /** Lists the models that were converted or pulled, the largest first. */
@@ -33,10 +33,10 @@ export async function listCache(flags: CacheFlags, terminal: Terminal): Promise<
   }
   const lines = found.map(
     ({ kind, name, bytes, usedAt, folder }) =>
-      `${gigabytes(bytes).padStart(10)}  ${kind.padEnd(9)}  ${day(usedAt)}  ${name}\n${" ".repeat(36)}${folder}`,
+      `${gigabytes(bytes, 2).padStart(10)}  ${kind.padEnd(9)}  ${day(usedAt)}  ${name}\n${" ".repeat(36)}${folder}`,
   );
   const all = found.reduce((sum, { bytes }) => sum + bytes, 0);
-  terminal.print(`${[...lines, `${gigabytes(all).padStart(10)}  in all`].join("\n")}\n`);
+  terminal.print(`${[...lines, `${gigabytes(all, 2).padStart(10)}  in all`].join("\n")}\n`);
 }
 
 /** Reads every byte and compares it with what it should be. Throws OperatorError where something is damaged. */

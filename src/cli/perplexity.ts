@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { jsonIn } from "../core/json-in.ts";
 import { OperatorError } from "../errors.ts";
 
 /** A text to be scored; its tokens from the character `from` on count. */
@@ -45,7 +46,7 @@ export async function readScoredTexts(path: string): Promise<ScoredText[]> {
 
 function recordText(line: string, place: string): ScoredText[] {
   if (line.trim() === "") return [];
-  const parsed = recordSchema.safeParse(safely(() => JSON.parse(line)));
+  const parsed = recordSchema.safeParse(jsonIn(line));
   if (!parsed.success) {
     throw new OperatorError(`${place}: is no object with "text", or with "instruction" and "response"`, {
       exitStatus: 2,
@@ -56,14 +57,6 @@ function recordText(line: string, place: string): ScoredText[] {
   const input = context === "" ? "" : `Input:\n${context}\n\n`;
   const prompt = `${INTRO}\n\n### Instruction:\n${instruction}\n\n${input}### Response:\n`;
   return [{ text: `${prompt}${response}\n\n### End`, from: prompt.length }];
-}
-
-function safely(parse: () => unknown): unknown {
-  try {
-    return parse();
-  } catch {
-    return undefined;
-  }
 }
 
 function pieces(content: string): string[] {
@@ -135,7 +128,7 @@ async function scoresOf(
     throw new OperatorError(`${base}: cannot be reached`, { cause: error });
   });
   const body = await response.text();
-  const parsed = answerSchema.safeParse(safely(() => JSON.parse(body)));
+  const parsed = answerSchema.safeParse(jsonIn(body));
   if (!parsed.success) {
     throw new OperatorError(`${model}: ${base} answered ${response.status}: ${body.slice(0, 500)}`);
   }

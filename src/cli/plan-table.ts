@@ -1,16 +1,18 @@
+import { gigabytes } from "../core/gigabytes.ts";
 import type { MachineFacts } from "../core/machine.ts";
 import type { PlanRow } from "../placement/plan.ts";
 
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e9 ? 2 : 1)} GB`;
+/** Of less than one, two digits say more. */
+const amount = (bytes: number): string => gigabytes(bytes, bytes < 1e9 ? 2 : 1);
 
 /** A plan as people read it. */
 export function planTable(
   machine: MachineFacts,
   models: readonly { readonly model: string; readonly rows: readonly PlanRow[] }[],
 ): string {
-  const gpus = machine.gpus.map(({ name, freeMemory }) => `${name} (${gigabytes(freeMemory)} free)`);
+  const gpus = machine.gpus.map(({ name, freeMemory }) => `${name} (${amount(freeMemory)} free)`);
   const head = [
-    `Main memory ${gigabytes(machine.memory)}, ${gigabytes(machine.availableMemory)} available; ${machine.cores} cores.`,
+    `Main memory ${amount(machine.memory)}, ${amount(machine.availableMemory)} available; ${machine.cores} cores.`,
     `GPUs: ${gpus.length === 0 ? "none" : gpus.join(", ")}.`,
   ];
   const parts = models.flatMap(({ model, rows }) => ["", model, ...table([COLUMNS, ...rows.map(cells)])]);
@@ -34,7 +36,7 @@ const COLUMNS = [
 ];
 
 function cells({ id, driver, verdict, rule, device, precision, memory, tokensPerSecond }: PlanRow): string[] {
-  const of = (bytes: number | undefined): string => (bytes === undefined ? "-" : gigabytes(bytes));
+  const of = (bytes: number | undefined): string => (bytes === undefined ? "-" : amount(bytes));
   return [
     id,
     driver,

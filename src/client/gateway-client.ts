@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jsonIn } from "../core/json-in.ts";
 import { OperatorError } from "../errors.ts";
 import { eventData } from "./event-data.ts";
 
@@ -40,15 +41,6 @@ const chunk = z.object({
 });
 
 const frames = z.union([failure, chunk]);
-
-/** JSON; `undefined` where it is none. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
 
 export interface Address {
   /** Where the gateway is, such as `http://127.0.0.1:8000`. */
@@ -93,7 +85,7 @@ export class GatewayClient {
     const response = await this.#send("/v1/chat/completions", { body: { ...body, stream: true }, signal });
     let reason: string | null = null;
     for await (const data of eventData(response, signal)) {
-      const frame = this.#read(frames, parsed(data), "/v1/chat/completions");
+      const frame = this.#read(frames, jsonIn(data), "/v1/chat/completions");
       if ("error" in frame) throw new OperatorError(frame.error.message);
       const [choice] = frame.choices;
       reason = choice?.finish_reason ?? reason;

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, mkdirSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Finding } from "../core/finding.ts";
+import { gigabytes } from "../core/gigabytes.ts";
 import { folderBytes } from "../model-cache/entries.ts";
 
 /** Under this, a 3b can neither be pulled nor converted. */
@@ -34,5 +35,3 @@ export async function folderFinding(what: string, folder: string): Promise<Findi
 }
 
 const nearest = (folder: string): string => (existsSync(folder) ? folder : nearest(dirname(folder)));
-
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Finding } from "../core/finding.ts";
+import { gigabytes } from "../core/gigabytes.ts";
 import type { MachineFacts } from "../core/machine.ts";
 import type { Ask } from "../machine/gpu-list.ts";
 
@@ -57,8 +58,6 @@ function processorFinding({ cores, platform, arch }: MachineFacts, read: Machine
   }
   return { what: "Processor", state: "ok", detail: told };
 }
-
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
 
 const memoryFinding = ({ memory, availableMemory }: MachineFacts): Finding => ({
   what: "Memory",

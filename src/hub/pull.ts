@@ -1,5 +1,6 @@
 import { mkdir, stat, statfs, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { gigabytes } from "../core/gigabytes.ts";
 import { OperatorError } from "../errors.ts";
 import { download } from "./download.ts";
 import { type Hub, keptSnapshot, type Repository, repositoryFolder } from "./hub.ts";
@@ -69,8 +70,6 @@ async function requireSpace({ cache }: Hub, folder: string, files: readonly HubF
   const { bavail, bsize } = await statfs(cache);
   if (bavail * bsize >= missing) return;
   throw new OperatorError(
-    `${cache}: has ${gigabytes(bavail * bsize)} GB free, and ${gigabytes(missing)} GB are to be fetched; make room, or name another folder with HF_HUB_CACHE`,
+    `${cache}: has ${gigabytes(bavail * bsize)} free, and ${gigabytes(missing)} are to be fetched; make room, or name another folder with HF_HUB_CACHE`,
   );
 }
-
-const gigabytes = (bytes: number): string => (bytes / 1e9).toFixed(1);

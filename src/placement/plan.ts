@@ -1,3 +1,4 @@
+import { gigabytes } from "../core/gigabytes.ts";
 import type { MachineFacts } from "../core/machine.ts";
 import { type ModelNeed, neededBytes } from "../core/need.ts";
 import { gpuBandwidth } from "../machine/bandwidth.ts";
@@ -86,8 +87,8 @@ function judged(
   if (elsewhere) return { ...base, verdict: "chosen", rule: "another engine computes it" };
   const { memory } = base;
   if (memory !== null && memory.total > memory.available) {
-    const [wants, has] = [memory.total, memory.available].map((bytes) => (bytes / 1e9).toFixed(1));
-    return { ...base, verdict: "too large", rule: `needs ${wants} GB, ${has} GB are free` };
+    const [wants, has] = [memory.total, memory.available].map((bytes) => gigabytes(bytes));
+    return { ...base, verdict: "too large", rule: `needs ${wants}, ${has} are free` };
   }
   return { ...base, verdict: "chosen", rule: when === undefined ? "fits" : "its `when` holds, and it fits" };
 }

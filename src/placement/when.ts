@@ -1,3 +1,4 @@
+import { gigabytes } from "../core/gigabytes.ts";
 import type { GpuFacts, MachineFacts } from "../core/machine.ts";
 
 /** What a machine must have for a placement to be used; every condition that is set must hold. */
@@ -72,8 +73,6 @@ function describe({ gpu, vendor, computeCapability }: Condition): string {
     .join(" ");
   return computeCapability === undefined ? named : `${named} of compute capability ${computeCapability}`;
 }
-
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
 
 const below = (what: string, has: number, wanted: number | undefined): string | undefined =>
   wanted !== undefined && has < wanted

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { freePort } from "../../bench/server.ts";
+import { freePort } from "../../bench/free-port.ts";
 import { deploy } from "./check.ts";
 import { METRICS_KEY } from "./load.ts";
 

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort } from "../../bench/free-port.ts";
 import { type RunningGateway, startGateway } from "../gateway-fixture.ts";
 
 const nginxAtHand = spawnSync("nginx", ["-v"]).status === 0;
@@ -13,15 +13,6 @@ const folder = mkdtempSync(join(tmpdir(), "dolly-nginx-"));
 let nginx: ChildProcess | undefined;
 let port = 0;
 let gateways: RunningGateway[] = [];
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === "string") throw new Error("no port is free");
-  return address.port;
-}
 
 const start = (at: number): Promise<RunningGateway> =>
   startGateway({

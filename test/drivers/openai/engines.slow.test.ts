@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe } from "vitest";
+import { freePort } from "../../../bench/free-port.ts";
 import { convertToGguf } from "../../../drivers/llama-cpp/convert.ts";
 import { openai } from "../../../drivers/openai/index.ts";
 import { type DriverExam, driverContract } from "../../contract/driver-contract.ts";
@@ -94,14 +94,6 @@ describe.runIf(vllm !== undefined)("vLLM", () => {
     exam(() => vllm ?? ""),
   );
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
 
 async function answering(url: string): Promise<void> {
   for (;;) {
