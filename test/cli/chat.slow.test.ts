@@ -156,9 +156,9 @@ test("models and ps show what is served and what it does, as a table and as JSON
 
 const scriptAtHand = process.platform === "linux" && spawnSync("script", ["--version"]).status === 0;
 
-/** `dolly chat` at a pseudo-terminal. */
+/** `dolly chat` at a pseudo-terminal, in place of the shell that starts it: a shell that waits would answer Ctrl-C itself. */
 function atTerminal(flags: string) {
-  const command = `${process.execPath} bin/dolly.js chat ${flags}`;
+  const command = `exec ${process.execPath} bin/dolly.js chat ${flags}`;
   const child = spawn("script", ["-qfec", command, "/dev/null"], { stdio: ["pipe", "pipe", "inherit"] });
   let seen = "";
   child.stdout.on("data", (data: Buffer) => {
