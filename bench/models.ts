@@ -14,12 +14,11 @@ export type ModelType = (typeof MODEL_TYPES)[number];
 export const MODEL_NAMES = ["tiny", "synthetic", "synthetic3b"] as const;
 export type ModelName = (typeof MODEL_NAMES)[number];
 
-export interface BenchModel {
+export interface BenchCheckpoint {
   /** Such as `synthetic-q8_0`. */
   readonly name: string;
   /** Folder of the checkpoint. */
   readonly checkpoint: string;
-  readonly gguf: string;
   /** Ids that would end an answer, or that a server might take for more than text. */
   readonly controlTokens: readonly number[];
   /** Ordinary ids, from which prompts are made: below this, and not the first few, which are control tokens. */
@@ -28,22 +27,33 @@ export interface BenchModel {
   readonly contextLength: number;
 }
 
+/** With a file that llama.cpp serves. */
+export interface BenchModel extends BenchCheckpoint {
+  readonly gguf: string;
+}
+
 const SEED = 20230412;
 
 const configSchema = z.object({ max_position_embeddings: z.int() });
 
-/** A checkpoint converted by this project's own converter, in `folder`; what is there already is kept. */
-export async function benchModel(folder: string, name: ModelName, type: ModelType): Promise<BenchModel> {
+/** A checkpoint, made in `folder` unless it is there already. */
+export async function benchCheckpoint(folder: string, name: ModelName): Promise<BenchCheckpoint> {
   await mkdir(folder, { recursive: true });
   const source = name === "tiny" ? join(checkout, "models", "dolly-v2-tiny") : await synthetic(folder, name);
-  const gguf = join(folder, `${name}-${type}.gguf`);
-  if (!existsSync(gguf)) {
-    console.error(`converting ${basename(source)} to ${type}`);
-    await convertToGguf({ source, type, output: gguf });
-  }
   const config = JSON.parse(await readFile(join(source, "config.json"), "utf8"));
   const contextLength = configSchema.parse(config).max_position_embeddings;
-  return { name: `${name}-${type}`, checkpoint: source, gguf, contextLength, ...(await tokensOf(source)) };
+  return { name, checkpoint: source, contextLength, ...(await tokensOf(source)) };
+}
+
+/** A checkpoint converted by this project's own converter, in `folder`; what is there already is kept. */
+export async function benchModel(folder: string, name: ModelName, type: ModelType): Promise<BenchModel> {
+  const model = await benchCheckpoint(folder, name);
+  const gguf = join(folder, `${name}-${type}.gguf`);
+  if (!existsSync(gguf)) {
+    console.error(`converting ${basename(model.checkpoint)} to ${type}`);
+    await convertToGguf({ source: model.checkpoint, type, output: gguf });
+  }
+  return { ...model, name: `${name}-${type}`, gguf };
 }
 
 const SHAPES = { synthetic: SYNTHETIC_SHAPE, synthetic3b: SYNTHETIC_3B_SHAPE };
@@ -60,7 +70,9 @@ async function synthetic(folder: string, name: keyof typeof SHAPES): Promise<str
   return checkpoint;
 }
 
-async function tokensOf(checkpoint: string): Promise<Pick<BenchModel, "controlTokens" | "vocabularySize">> {
+async function tokensOf(
+  checkpoint: string,
+): Promise<Pick<BenchCheckpoint, "controlTokens" | "vocabularySize">> {
   const tokenizer = tokenizerJsonSchema.parse(
     JSON.parse(await readFile(join(checkpoint, "tokenizer.json"), "utf8")),
   );

@@ -1,4 +1,5 @@
 import { type ModelNeed, matrixCounts, type PlannedModel } from "../../src/core/need.ts";
+import { GPU_CONTEXT_BYTES } from "../local/gpu-context.ts";
 
 /**
  * Tokens of one pass over the weights on a CPU. More are no faster, and where attention is not fused it is computed for
@@ -54,9 +55,8 @@ export function neededBytes(parts: MemoryParts, cpuLayers = parts.layers): numbe
 
 /** Bytes of an element: llama.cpp's blocks of 32 have a scale of 2 bytes. */
 const ELEMENT_BYTES = { f32: 4, f16: 2, bf16: 2, q8_0: 34 / 32, q4_0: 18 / 32 } as const;
-/** Tokens of one pass on a GPU, and what CUDA itself takes there. */
+/** Tokens of one pass on a GPU. */
 const GPU_PASS_TOKENS = 512;
-const GPU_CONTEXT_BYTES = 500e6;
 
 interface Placed {
   /** Of the weights; undefined: the model's own. */

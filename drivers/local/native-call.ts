@@ -34,16 +34,19 @@ const sizeClass = (tokens: number): number => Math.ceil(Math.log2(tokens));
  */
 export class StepCalls<Args extends unknown[], Result> {
   readonly #native: NativeFunction<Args, Result>;
+  readonly #anyThread: boolean;
   /** How long the last call of each size class took. */
   readonly #ms: number[] = [];
 
-  constructor(native: NativeFunction<Args, Result>) {
+  /** `anyThread`: false for a function that belongs on this thread, which is then kept for as long as a call takes. */
+  constructor(native: NativeFunction<Args, Result>, { anyThread = true }: { anyThread?: boolean } = {}) {
     this.#native = native;
+    this.#anyThread = anyThread;
   }
 
   async call(tokens: number, ...args: Args): Promise<Result> {
     const size = sizeClass(tokens);
-    const short = (this.#ms[size] ?? Number.POSITIVE_INFINITY) < SHORT_CALL_MS;
+    const short = !this.#anyThread || (this.#ms[size] ?? Number.POSITIVE_INFINITY) < SHORT_CALL_MS;
     const started = performance.now();
     const result = short ? this.#native(...args) : await callAsync(this.#native, ...args);
     this.#ms[size] = performance.now() - started;

@@ -11,7 +11,14 @@ import { STEP_TOKENS } from "../local/options.ts";
 import { computingThreads } from "../local/threads.ts";
 import { convertToOnnx, hasBlocks } from "./convert.ts";
 import type { OnnxEngineOptions } from "./engine-options.ts";
-import { type Block, DEFAULT_BLOCK, type OnnxType, type Precision, precisionOf } from "./graph/precision.ts";
+import {
+  type Block,
+  DEFAULT_BLOCK,
+  type OnnxType,
+  type Precision,
+  type Provider,
+  precisionOf,
+} from "./graph/precision.ts";
 import { CONVERTER_VERSION, DATA_FILE, type Manifest, MODEL_FILE } from "./manifest.ts";
 import { matrixBytes } from "./matrix-bytes.ts";
 import type { OnnxOptions } from "./options.ts";
@@ -24,7 +31,8 @@ const ENGINE = new URL(`./engine${extname(import.meta.url)}`, import.meta.url).h
 
 /** A checkpoint, of which a graph is made once. */
 export function checkpointSource(header: CheckpointHeader, options: OnnxOptions): GraphSource {
-  const type = options.type ?? (header.config.dtype === "float32" ? "f32" : "f16");
+  const { provider } = options;
+  const type = options.type ?? (provider === "cpu" && header.config.dtype === "float32" ? "f32" : "f16");
   const block = options.block ?? DEFAULT_BLOCK;
   const precision = precisionName(type, hasBlocks(type) ? block : null);
   return {
@@ -35,7 +43,7 @@ export function checkpointSource(header: CheckpointHeader, options: OnnxOptions)
       const task = `converting ${name} to ${precision}`;
       const folder = await cachedModel({
         cacheDir,
-        key: [header.name, content, precision, `onnx ${CONVERTER_VERSION}`],
+        key: [header.name, content, precision, `onnx ${CONVERTER_VERSION}`, ...gpuOnly(provider)],
         signal,
         make: (temporary) =>
           convertToOnnx({
@@ -43,18 +51,16 @@ export function checkpointSource(header: CheckpointHeader, options: OnnxOptions)
             contentHash: content,
             type,
             block,
+            provider,
             folder: temporary,
             signal,
             onProgress: (fraction) => onProgress({ task, fraction }),
           }),
       });
-      const parts = precisionOf(type, block);
-      const { prepack } = options;
-      return prepared(
-        { header, folder, parts, fingerprint: fingerprint(content, precision), prepack },
-        context,
-        signal,
-      );
+      const parts = precisionOf(type, block, provider);
+      const prepack = options.prepack && provider === "cpu";
+      const made = { header, folder, parts, fingerprint: fingerprint(content, precision, provider), prepack };
+      return prepared(made, context, signal);
     },
   };
 }
@@ -63,13 +69,18 @@ export function checkpointSource(header: CheckpointHeader, options: OnnxOptions)
 export function convertedSource(
   header: CheckpointHeader,
   manifest: Manifest,
-  { model, type, block, prepack }: OnnxOptions,
+  { model, type, block, prepack, provider }: OnnxOptions,
 ): GraphSource {
   const { folder } = header;
   const precision = precisionName(manifest.type, manifest.block);
   if ((type ?? manifest.type) !== manifest.type || (block ?? manifest.block) !== manifest.block) {
     throw new OperatorError(
       `${model}: is ${precision}, and another type or block was asked for; remove them, or convert the checkpoint`,
+    );
+  }
+  if (provider !== manifest.provider) {
+    throw new OperatorError(
+      `${model}: was converted for provider: ${manifest.provider}, and ${provider} was asked for; change it, or convert the checkpoint with --provider ${provider}`,
     );
   }
   return {
@@ -88,9 +99,15 @@ export function convertedSource(
           await file.close();
         }
       }
-      const parts = precisionOf(manifest.type, manifest.block ?? DEFAULT_BLOCK);
-      const built = { header, folder, parts, fingerprint: fingerprint(manifest.source, precision), prepack };
-      return prepared(built, context, signal);
+      const parts = precisionOf(manifest.type, manifest.block ?? DEFAULT_BLOCK, provider);
+      const made = {
+        header,
+        folder,
+        parts,
+        fingerprint: fingerprint(manifest.source, precision, provider),
+        prepack: prepack && provider === "cpu",
+      };
+      return prepared(made, context, signal);
     },
   };
 }
@@ -114,15 +131,17 @@ async function prepared(
   const modelPath = prepack ? await prepacked({ model, bytes, fingerprint }, context, signal) : model;
   return {
     fingerprint,
-    engine({ slots, contextLength, threads, memoryCheck }: EngineRoom) {
+    engine({ slots, contextLength, threads, memoryCheck, cuda }: EngineRoom) {
       const { layers, heads, headSize, hiddenSize, vocabularySize } = config;
       const batchTokens = STEP_TOKENS + slots;
-      const shape = { layers, heads, vocabularySize, slots, contextLength, batchTokens };
+      const { compute } = parts;
+      const shape = { layers, heads, vocabularySize, slots, contextLength, batchTokens, compute };
       const options: OnnxEngineOptions = {
         ...shape,
         modelPath,
         headSize,
         threads: threads ?? computingThreads(bytes),
+        cuda,
         memory: memoryCheck ? { ...shape, hiddenSize, matrixBytes: matrixBytes(config, parts) } : null,
       };
       return { module: ENGINE, options };
@@ -142,10 +161,13 @@ async function sizeOf(folder: string): Promise<number> {
 const precisionName = (type: OnnxType, block: Block | null): string =>
   block === null ? type : `${type}-b${block}`;
 
-/** Changes with the weights' content, their precision and the engine's release. */
-function fingerprint(content: string, precision: string): string {
+/** What tells a GPU's graph from a CPU's of the same precision. */
+const gpuOnly = (provider: Provider): string[] => (provider === "cpu" ? [] : [provider]);
+
+/** Changes with the weights' content, their precision, what computes and the engine's release. */
+function fingerprint(content: string, precision: string, provider: Provider): string {
   return createHash("sha256")
-    .update(JSON.stringify(["onnx", ORT_RELEASE, content, precision]))
+    .update(JSON.stringify(["onnx", ORT_RELEASE, content, precision, ...gpuOnly(provider)]))
     .digest("hex")
     .slice(0, 16);
 }

@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { encodeFloats, NotRepresentable } from "../local/checkpoint/encode-floats.ts";
 import { fileFault, hasEntry } from "../local/checkpoint/files.ts";
 import { type Checkpoint, openCheckpoint } from "../local/checkpoint/index.ts";
+import { tensorFault, type Weight } from "../local/checkpoint/tensor.ts";
 import { DataFile, type WrittenFile } from "./data-file.ts";
 import type { DecoderGraph } from "./graph/builder.ts";
 import { decoderGraph } from "./graph/decoder.ts";
-import { type Block, type OnnxType, precisionOf } from "./graph/precision.ts";
-import { encodeModel, type Initializer } from "./graph/proto.ts";
+import { type Block, type OnnxType, type Provider, precisionOf } from "./graph/precision.ts";
+import { encodeModel, type FloatElement, type Initializer } from "./graph/proto.ts";
 import { rowCount } from "./graph/weights.ts";
 import { CONVERTER_VERSION, DATA_FILE, MANIFEST, type Manifest, MODEL_FILE } from "./manifest.ts";
 import { readVector } from "./matrix-reader.ts";
@@ -21,6 +23,7 @@ export interface Conversion {
   readonly type: OnnxType;
   /** Of q8 and int4. */
   readonly block: Block;
+  readonly provider: Provider;
   /** A folder that exists and is empty; what is in it when the conversion fails is for the caller to remove. */
   readonly folder: string;
   /** 0 to 1. */
@@ -37,11 +40,11 @@ const COPIED = ["config.json", "tokenizer.json", "tokenizer_config.json", "READM
  * and tensor, or `signal.reason`. Returns what was written.
  */
 export async function convertToOnnx(conversion: Conversion): Promise<readonly WrittenFile[]> {
-  const { source, type, block, folder, signal } = conversion;
+  const { source, type, block, provider, folder, signal } = conversion;
   const checkpoint = await openCheckpoint(source);
   try {
     const graph = decoderGraph(checkpoint.config, checkpoint.weights, {
-      precision: precisionOf(type, block),
+      precision: precisionOf(type, block, provider),
       contextLength: checkpoint.config.contextLength,
     });
     const { data, initializers } = await writeConstants(graph, conversion);
@@ -55,6 +58,7 @@ export async function convertToOnnx(conversion: Conversion): Promise<readonly Wr
       converter: CONVERTER_VERSION,
       type,
       block: hasBlocks(type) ? block : null,
+      provider,
       source:
         conversion.contentHash ?? (await checkpoint.contentHash(signal === undefined ? {} : { signal })),
       files,
@@ -83,7 +87,7 @@ async function writeConstants(
 ): Promise<{ data: WrittenFile; initializers: Initializer[] }> {
   const initializers: Initializer[] = [];
   for (const { content, ...constant } of constants) {
-    const data = content instanceof Uint8Array ? content : bytesOf(await readVector(content));
+    const data = content instanceof Uint8Array ? content : await vectorBytes(content);
     initializers.push({ ...constant, data });
   }
   const sizeOf = (source: (typeof matrices)[number]["source"]) => rowCount(source) * source.columns;
@@ -108,7 +112,16 @@ async function writeConstants(
   }
 }
 
-const bytesOf = (values: Float32Array<ArrayBuffer>) => new Uint8Array(values.buffer);
+async function vectorBytes({ weight, element }: { weight: Weight; element: FloatElement }) {
+  const values = await readVector(weight);
+  try {
+    return encodeFloats(element, values);
+  } catch (error) {
+    throw error instanceof NotRepresentable
+      ? tensorFault(weight.file.path, weight.name, error.message)
+      : error;
+  }
+}
 
 async function writeGraph(
   { name, card }: Checkpoint,

@@ -1,9 +1,13 @@
 import { arch, platform } from "node:process";
+import { gigabytes } from "../../src/core/gigabytes.ts";
 import type { EngineModule } from "../local/engine.ts";
+import { preload } from "../local/preload.ts";
 import { requireMemory } from "../local/require-memory.ts";
 import { warmUp } from "../local/warm-up.ts";
-import type { OnnxEngineOptions } from "./engine-options.ts";
-import { neededBytes } from "./memory.ts";
+import type { CudaPlace, OnnxEngineOptions } from "./engine-options.ts";
+import { gpuMemory, mainMemory } from "./kv-memory.ts";
+import { neededBytes, neededGpuBytes } from "./memory.ts";
+import { CudaDevice } from "./runtime/cudart.ts";
 import { findLibrary } from "./runtime/library.ts";
 import { OrtSession } from "./runtime/session.ts";
 import { SessionEngine } from "./session-engine.ts";
@@ -11,12 +15,36 @@ import { SessionEngine } from "./session-engine.ts";
 /** The engine process imports this module; nothing else may, for it brings native code. */
 const engine: EngineModule<OnnxEngineOptions> = {
   async load(options) {
-    const { modelPath, threads, memory } = options;
-    if (memory !== null) requireMemory(neededBytes(memory));
-    const session = await OrtSession.load(findLibrary({ platform, arch }), { model: modelPath, threads });
-    const loaded = new SessionEngine(session, options);
+    const loaded = options.cuda === null ? await onCpu(options) : await onGpu(options, options.cuda);
     await warmUp(loaded);
     return loaded;
   },
 };
 export default engine;
+
+async function onCpu(options: OnnxEngineOptions): Promise<SessionEngine> {
+  const { modelPath, threads, memory, compute } = options;
+  if (memory !== null) requireMemory(neededBytes(memory));
+  const session = await OrtSession.load(findLibrary({ platform, arch }), { model: modelPath, threads });
+  return new SessionEngine(session, options, { memory: mainMemory(compute), device: "CPU" });
+}
+
+async function onGpu(options: OnnxEngineOptions, { library, settings }: CudaPlace): Promise<SessionEngine> {
+  const { modelPath, threads, memory, compute } = options;
+  preload(library.preload);
+  const gpu = new CudaDevice(library.cudart, settings.device);
+  if (memory !== null) requireGpuMemory(neededGpuBytes(memory), gpu.memory().free);
+  const session = await OrtSession.load(library, { model: modelPath, threads, cuda: settings });
+  return new SessionEngine(session, options, {
+    memory: gpuMemory(gpu, compute),
+    device: `GPU ${settings.device}`,
+  });
+}
+
+function requireGpuMemory(needed: number, free: number): void {
+  if (needed <= free) return;
+  throw new Error(
+    `the model needs about ${gigabytes(needed)} of the GPU's memory and ${gigabytes(free)} are free; ` +
+      "lower parallel or max_model_len, take a smaller type, or set memory_check: false",
+  );
+}

@@ -1,26 +1,44 @@
-import { defineDriver } from "../../src/core/driver.ts";
+import { arch, platform } from "node:process";
+import { defineDriver, type LoadContext } from "../../src/core/driver.ts";
+import { OperatorError } from "../../src/errors.ts";
 import { readCheckpointHeader } from "../local/checkpoint/index.ts";
 import { describeLocal } from "../local/description.ts";
 import { startLocalModel } from "../local/index.ts";
 import { libraryFinding } from "../local/library-finding.ts";
 import { roomOf } from "../local/options.ts";
 import { Tokenizer } from "../local/tokenizer.ts";
+import type { CudaPlace } from "./engine-options.ts";
 import { findExport } from "./exported/files.ts";
 import { DEFAULT_BLOCK, precisionOf } from "./graph/precision.ts";
 import { modelNeed } from "./memory.ts";
-import { onnxOptions } from "./options.ts";
-import { findLibrary } from "./runtime/library.ts";
+import { type OnnxOptions, onnxOptions } from "./options.ts";
+import { findCudaLibrary, findLibrary } from "./runtime/library.ts";
 import { modelName, readSource } from "./source.ts";
 
-/** Runs GPT-NeoX and GPT-J models with ONNX Runtime on a CPU. */
+/** The GPU that a placement asks for; null for a CPU. Throws OperatorError where a library for it is missing. */
+function cudaPlace(options: OnnxOptions, { name, cacheDir }: LoadContext): CudaPlace | null {
+  if (options.provider === "cpu") return null;
+  const { device_id: device = 0, gpu_mem_limit: memoryLimit, cuda_libraries: libraries } = options;
+  try {
+    return {
+      library: findCudaLibrary({ platform, arch }, { libraries, cacheDir }),
+      settings: { device, memoryLimit: memoryLimit ?? null },
+    };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new OperatorError(`${name}: provider: cuda: ${reason}`);
+  }
+}
+
+/** Runs GPT-NeoX and GPT-J models with ONNX Runtime on a CPU or an NVIDIA GPU. */
 export const onnx = defineDriver({
   name: "onnx",
   about:
-    "Runs GPT-NeoX and GPT-J checkpoints (Dolly v2 and v1), and decoders that Hugging Face Optimum exported, with ONNX Runtime, in a child process for each model: on a CPU.",
+    "Runs GPT-NeoX and GPT-J checkpoints (Dolly v2 and v1), and decoders that Hugging Face Optimum exported, with ONNX Runtime, in a child process for each model: on a CPU, or with CUDA on a GPU.",
   options: onnxOptions,
-  paths: ["model"],
-  need({ type = "f16", block = DEFAULT_BLOCK, parallel: slots }, { shape }) {
-    return modelNeed(shape, precisionOf(type, block), { type, slots });
+  paths: ["model", "cuda_libraries"],
+  need({ type = "f16", block = DEFAULT_BLOCK, parallel: slots, provider }, { shape }) {
+    return modelNeed(shape, precisionOf(type, block, provider), { type, slots, provider });
   },
   async model({ model }) {
     const exported = await findExport(model);
@@ -29,10 +47,12 @@ export const onnx = defineDriver({
   diagnose: () => [libraryFinding("ONNX Runtime", () => findLibrary(process).path)],
   async inspect(options, context) {
     const source = await readSource(options);
+    cudaPlace(options, context);
     return describeLocal(source, { name: modelName(options.model), path: options.model }, context);
   },
   async load(options, context, signal) {
     const source = await readSource(options);
+    const cuda = cudaPlace(options, context);
     const { model } = options;
     const description = describeLocal(source, { name: modelName(model), path: model }, context);
     const prepared = await source.prepare(context, signal);
@@ -44,7 +64,7 @@ export const onnx = defineDriver({
         fingerprint: prepared.fingerprint,
         tokenizer: new Tokenizer(source.tokenizer, source.vocabularySize),
         endOfText: source.endOfText,
-        engine: prepared.engine({ slots, contextLength, threads, memoryCheck }),
+        engine: prepared.engine({ slots, contextLength, threads, memoryCheck, cuda }),
         ...roomOf(options),
         context,
       },

@@ -1,4 +1,5 @@
 import { pastName, presentName } from "./graph/layers.ts";
+import type { KvMemory, KvPiece } from "./kv-memory.ts";
 import type { Binding, OrtSession } from "./runtime/session.ts";
 
 export interface KvShape {
@@ -14,25 +15,25 @@ interface Cache {
   readonly past: string;
   readonly present: string;
   /** `[slots, heads, positions, headSize]` */
-  readonly values: Float32Array<ArrayBuffer>;
+  readonly values: KvPiece;
 }
 
 /**
  * Keys and values of all slots. A slot's part is bound to the graph where it lies, as its past and its present, so
- * that attention adds to it in place. The system gives memory for what is written only, page by page.
+ * that attention adds to it in place.
  */
 export class KvPool {
   readonly #shape: KvShape;
   readonly #caches: readonly Cache[];
 
-  constructor(shape: KvShape) {
+  constructor(shape: KvShape, memory: KvMemory) {
     const { layers, heads, headSize, slots, positions } = shape;
     this.#shape = shape;
     this.#caches = Array.from({ length: layers }, (_, layer) =>
       ["key", "value"].map((part) => ({
         past: pastName(layer, part),
         present: presentName(layer, part),
-        values: new Float32Array(slots * heads * positions * headSize),
+        values: memory.piece(slots * heads * positions * headSize),
       })),
     ).flat();
   }
@@ -43,8 +44,7 @@ export class KvPool {
     const slot = heads * positions * headSize;
     const binding = session.binding();
     for (const { past, present, values } of this.#caches) {
-      const part = values.subarray(first * slot, (first + count) * slot);
-      const tensor = session.tensor(part, [count, heads, positions, headSize]);
+      const tensor = values.tensor(session, first * slot, [count, heads, positions, headSize]);
       binding.input(past, tensor);
       binding.output(present, tensor);
     }
@@ -54,11 +54,12 @@ export class KvPool {
   /** Copies the first `length` positions of a slot to another. */
   copy(from: number, to: number, length: number): void {
     const { heads, positions, headSize } = this.#shape;
-    for (const { values } of this.#caches) {
-      for (let head = 0; head < heads; head += 1) {
-        const start = (slot: number) => (slot * heads + head) * positions * headSize;
-        values.copyWithin(start(to), start(from), start(from) + length * headSize);
-      }
-    }
+    const stride = positions * headSize;
+    const rows = { rows: heads, stride, length: length * headSize };
+    for (const { values } of this.#caches) values.copyRows(to * heads * stride, from * heads * stride, rows);
+  }
+
+  release(): void {
+    for (const { values } of this.#caches) values.release();
   }
 }

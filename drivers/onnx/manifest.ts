@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { fault, hasEntry, parseJson, readText } from "../local/checkpoint/files.ts";
-import { BLOCKS, ONNX_TYPES } from "./graph/precision.ts";
+import { BLOCKS, ONNX_TYPES, PROVIDERS } from "./graph/precision.ts";
 
 export const MANIFEST = "dolly-onnx.json";
 export const MODEL_FILE = "model.onnx";
@@ -15,6 +15,7 @@ const schema = z.object({
   type: z.enum(ONNX_TYPES),
   /** Null where the type has no blocks. */
   block: z.union(BLOCKS.map((size) => z.literal(size))).nullable(),
+  provider: z.enum(PROVIDERS).default("cpu"),
   /** SHA-256 of the checkpoint's content. */
   source: z.string().regex(/^[0-9a-f]{64}$/),
   files: z.array(z.object({ name: z.string(), bytes: z.int().min(0), sha256: z.string() })),

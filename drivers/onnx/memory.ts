@@ -1,6 +1,8 @@
 import { type ModelNeed, type ModelShape, matrixCounts } from "../../src/core/need.ts";
+import { GPU_CONTEXT_BYTES } from "../local/gpu-context.ts";
 import { STEP_TOKENS } from "../local/options.ts";
-import type { Precision } from "./graph/precision.ts";
+import type { Precision, Provider } from "./graph/precision.ts";
+import { ELEMENT_BYTES, type FloatElement } from "./graph/proto.ts";
 import { elementBytes } from "./matrix-bytes.ts";
 
 /** What a model takes depends on its shape, on its precision and on the slots. */
@@ -16,6 +18,8 @@ export interface MemoryParts {
   readonly contextLength: number;
   /** Most tokens of one pass. */
   readonly batchTokens: number;
+  /** What is computed in. */
+  readonly compute: FloatElement;
 }
 
 /** Node itself, ONNX Runtime and the vocabulary. */
@@ -30,43 +34,61 @@ const passBytes = (
   batchTokens: number,
 ): number => 4 * batchTokens * (heads * contextLength + ACTIVATIONS * hiddenSize);
 
+/** On a GPU attention holds no scores. */
+const gpuPassBytes = (hiddenSize: number, batchTokens: number): number =>
+  2 * batchTokens * ACTIVATIONS * hiddenSize;
+
 const logitBytes = (vocabularySize: number, slots: number): number =>
   4 * (slots + SCORED_ROWS) * vocabularySize;
 
-const kvBytes = ({
-  layers,
-  hiddenSize,
-  contextLength,
-}: Pick<MemoryParts, "layers" | "hiddenSize" | "contextLength">): number =>
-  2 * layers * hiddenSize * contextLength * 4;
+const kvBytes = (
+  { layers, hiddenSize, contextLength }: Pick<MemoryParts, "layers" | "hiddenSize" | "contextLength">,
+  compute: FloatElement,
+): number => 2 * layers * hiddenSize * contextLength * ELEMENT_BYTES[compute];
+
+/** Of the embedding, which lies in a GPU whole. */
+const embeddingBytes = ({ vocabularySize, hiddenSize }: Pick<MemoryParts, "vocabularySize" | "hiddenSize">) =>
+  2 * vocabularySize * hiddenSize;
 
 /**
- * Bytes of main memory that a model will take once every slot is full: matrices, keys and values in float32, what one
+ * Bytes of main memory that a model will take once every slot is full: matrices, keys and values, what one
  * pass computes in (attention over a full context, activations, logits), and the process. Within a tenth of what was measured.
  */
 export function neededBytes(parts: MemoryParts): number {
-  const { matrixBytes, vocabularySize, slots, batchTokens } = parts;
+  const { matrixBytes, vocabularySize, slots, batchTokens, compute } = parts;
   const pass = passBytes(parts, batchTokens) + logitBytes(vocabularySize, slots);
-  return matrixBytes + kvBytes(parts) * slots + pass + PROCESS_BYTES;
+  return matrixBytes + kvBytes(parts, compute) * slots + pass + PROCESS_BYTES;
+}
+
+/** Bytes of a GPU's memory that a model will take once every slot is full. From what it is made of; not measured. */
+export function neededGpuBytes(parts: MemoryParts): number {
+  const { matrixBytes, hiddenSize, vocabularySize, slots, batchTokens, compute } = parts;
+  const pass = gpuPassBytes(hiddenSize, batchTokens) + logitBytes(vocabularySize, slots);
+  return matrixBytes + embeddingBytes(parts) + kvBytes(parts, compute) * slots + pass + GPU_CONTEXT_BYTES;
 }
 
 /** What a model of this shape will take. */
 export function modelNeed(
   shape: ModelShape,
-  { blocks, head }: Precision,
-  { type, slots }: { type: string; slots: number },
+  { blocks, head, compute }: Precision,
+  { type, slots, provider }: { type: string; slots: number; provider: Provider },
 ): ModelNeed {
   const counts = matrixCounts(shape);
-  const weights = counts.blocks * elementBytes(blocks) + counts.embedding * elementBytes(head);
+  const matrices =
+    counts.blocks * elementBytes(blocks, compute) + counts.embedding * elementBytes(head, compute);
+  const onGpu = provider === "cuda";
+  const tokens = STEP_TOKENS + slots;
   return {
     precision: type,
-    device: "cpu",
+    device: onGpu ? "gpu" : "cpu",
     slots,
-    weights,
-    readPerToken: weights,
+    weights: matrices + (onGpu ? embeddingBytes(shape) : 0),
+    readPerToken: matrices,
     fileCopy: 0,
-    kvPerSlot: kvBytes(shape),
-    pass: passBytes(shape, STEP_TOKENS + slots) + logitBytes(shape.vocabularySize, slots),
-    process: PROCESS_BYTES,
+    kvPerSlot: kvBytes(shape, compute),
+    pass:
+      (onGpu ? gpuPassBytes(shape.hiddenSize, tokens) : passBytes(shape, tokens)) +
+      logitBytes(shape.vocabularySize, slots),
+    process: onGpu ? GPU_CONTEXT_BYTES : PROCESS_BYTES,
   };
 }

@@ -7,6 +7,7 @@ import {
 } from "../local/engine.ts";
 import { checkCopy, checkInputs, checkLength } from "../local/step-check.ts";
 import type { OnnxEngineOptions } from "./engine-options.ts";
+import type { KvMemory } from "./kv-memory.ts";
 import { KvPool } from "./kv-pool.ts";
 import { type Pass, passesOf } from "./passes.ts";
 import type { Binding, OrtSession, Tensor, TensorData } from "./runtime/session.ts";
@@ -29,10 +30,15 @@ export class SessionEngine implements Engine {
   #logits: Float32Array<ArrayBuffer>;
   #interrupted = false;
 
-  constructor(session: OrtSession, options: OnnxEngineOptions) {
+  /** `device`: what computes, for people. */
+  constructor(
+    session: OrtSession,
+    options: OnnxEngineOptions,
+    { memory, device }: { memory: KvMemory; device: string },
+  ) {
     const { layers, heads, headSize, slots, contextLength, batchTokens, vocabularySize } = options;
     this.#session = session;
-    this.#pool = new KvPool({ layers, heads, headSize, slots, positions: contextLength });
+    this.#pool = new KvPool({ layers, heads, headSize, slots, positions: contextLength }, memory);
     this.#lengths = Array.from({ length: slots }, () => 0);
     this.#ids = new BigInt64Array(batchTokens + slots);
     this.#rows = new BigInt64Array(batchTokens + slots);
@@ -43,7 +49,7 @@ export class SessionEngine implements Engine {
       contextLength,
       slots,
       batchTokens,
-      device: `CPU: ONNX Runtime ${session.version}`,
+      device: `${device}: ONNX Runtime ${session.version}`,
     };
   }
 
@@ -150,5 +156,6 @@ export class SessionEngine implements Engine {
 
   close(): void {
     this.#session.release();
+    this.#pool.release();
   }
 }

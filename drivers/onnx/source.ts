@@ -4,6 +4,7 @@ import { OperatorError } from "../../src/errors.ts";
 import { type CheckpointHeader, readCheckpointHeader } from "../local/checkpoint/index.ts";
 import type { LocalSource } from "../local/description.ts";
 import { checkpointSource, convertedSource } from "./built-source.ts";
+import type { CudaPlace } from "./engine-options.ts";
 import { findExport } from "./exported/files.ts";
 import { exportedSource } from "./exported/index.ts";
 import { readManifest } from "./manifest.ts";
@@ -35,6 +36,8 @@ export interface EngineRoom {
   /** Undefined: as the size of the model asks for. */
   readonly threads: number | undefined;
   readonly memoryCheck: boolean;
+  /** Null: the CPU computes. */
+  readonly cuda: CudaPlace | null;
 }
 
 /** Reads headers only. Throws OperatorError that names the file. */
@@ -62,6 +65,11 @@ async function graphSource(
   if (options.type !== undefined || options.block !== undefined) {
     throw new OperatorError(
       `${options.model}: is an exported graph, whose numbers are what they are; remove type and block, or give the checkpoint`,
+    );
+  }
+  if (options.provider !== "cpu") {
+    throw new OperatorError(
+      `${options.model}: is an exported graph, which is computed on a CPU; remove provider, or give the checkpoint`,
     );
   }
   return exportedSource(header, exported);

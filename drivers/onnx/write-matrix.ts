@@ -1,5 +1,6 @@
 import { encodeFloats, NotRepresentable, requireFinite } from "../local/checkpoint/encode-floats.ts";
 import type { DataFile } from "./data-file.ts";
+import { ELEMENT_BYTES } from "./graph/proto.ts";
 import { rowCount, type StoredMatrix } from "./graph/weights.ts";
 import { type Rows, readRows } from "./matrix-reader.ts";
 import { BlockQuantiser, type BlockType } from "./quantise.ts";
@@ -47,13 +48,15 @@ async function writeBlocks(
 ): Promise<Place[]> {
   const { bits, block } = type;
   const blocks = Math.ceil(source.columns / block);
-  const scales = new Float32Array(rowCount(source) * blocks);
+  const width = ELEMENT_BYTES[type.scales];
+  const scales = new Uint8Array(rowCount(source) * blocks * width);
   const zeros = new Uint8Array(bits === 4 ? rowCount(source) * Math.ceil(blocks / 2) : 0);
   const quantiser = new BlockQuantiser(source.columns, type);
   const offset = await file.align();
   for await (const rows of readRows(source)) {
     const quantised = orFault(rows, () => quantiser.rows(rows.values));
-    scales.set(quantised.scales, rows.first * blocks);
+    const encoded = orFault(rows, () => encodeFloats(type.scales, Float32Array.from(quantised.scales)));
+    scales.set(encoded, rows.first * blocks * width);
     if (bits === 4) packZeros(quantised.zeros, zeros, { first: rows.first, blocks });
     await file.write(quantised.data);
     step(rows.count);

@@ -1,5 +1,11 @@
 import { resolve } from "node:path";
-import { BLOCKS, DEFAULT_BLOCK, ONNX_TYPES } from "../../drivers/onnx/graph/precision.ts";
+import {
+  BLOCKS,
+  DEFAULT_BLOCK,
+  ONNX_TYPES,
+  type Provider,
+  typeFault,
+} from "../../drivers/onnx/graph/precision.ts";
 import { OperatorError } from "../errors.ts";
 import { showProgress } from "./progress.ts";
 import { after, type Terminal } from "./terminal.ts";
@@ -14,6 +20,7 @@ export interface ConvertFlags {
   readonly to: Format;
   readonly type: string;
   readonly block?: string;
+  readonly provider?: Provider;
   readonly output: string;
 }
 
@@ -60,6 +67,7 @@ type Start = (work: Work) => Promise<{ readonly bytes: number }>;
 function toGguf(flags: ConvertFlags): Start {
   const type = knownType("gguf", flags.type);
   if (flags.block !== undefined) throw usage("--block: only --to onnx has blocks to choose from");
+  if (flags.provider !== undefined) throw usage("--provider: only --to onnx has providers to choose from");
   return async (work) => {
     const { convertToGguf } = await import("../../drivers/llama-cpp/convert.ts");
     return convertToGguf({ ...work, type });
@@ -74,9 +82,12 @@ function toOnnx(flags: ConvertFlags): Start {
   if (flags.block !== undefined && type !== "q8" && type !== "int4") {
     throw usage(`--block: ${type} has no blocks; q8 and int4 have`);
   }
+  const { provider = "cpu" } = flags;
+  const fault = typeFault(type, provider);
+  if (fault !== undefined) throw usage(`--type: ${fault}`);
   return async ({ output, ...work }) => {
     const { convertToFolder } = await import("../../drivers/onnx/convert-folder.ts");
-    return convertToFolder(output, { ...work, type, block });
+    return convertToFolder(output, { ...work, type, block, provider });
   };
 }
 

@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
-import { BLOCKS } from "../../drivers/onnx/graph/precision.ts";
+import { BLOCKS, PROVIDERS } from "../../drivers/onnx/graph/precision.ts";
 import type { Driver } from "../core/driver.ts";
 import { OperatorError } from "../errors.ts";
 import type { CacheFlags } from "./cache.ts";
@@ -89,6 +89,9 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
     .addOption(new Option("--to <format>", "format of the result").choices(FORMATS).default("gguf"))
     .option("--type <type>", `type of the weights; ${typesByFormat}`, "f16")
     .option("--block <size>", `values that share a scale, of ONNX's q8 and int4: ${BLOCKS.join(", ")}`)
+    .addOption(
+      new Option("--provider <name>", "what will compute an ONNX model (default: cpu)").choices(PROVIDERS),
+    )
     .requiredOption("--output <path>", "file to write, or folder for ONNX")
     .action((source: string, flags: ConvertFlags) => convert(source, flags, terminal));
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -29,6 +29,37 @@ test("it writes the file and says so", async () => {
   expect(status).toBe(0);
   const { size } = statSync(join(folder, "out.gguf"));
   expect(printed).toBe(`${join(folder, "out.gguf")}: q8_0, ${size} bytes\n`);
+});
+
+test.each([
+  [["--to", "gguf", "--provider", "cuda"], "--provider: only --to onnx has providers to choose from"],
+  [["--to", "onnx", "--provider", "cuda", "--type", "f32"], "--type: f32 cannot be computed by CUDA"],
+  [["--to", "onnx", "--provider", "tpu"], "Allowed choices are cpu, cuda"],
+])("%j is explained, with status 2", async (flags, problem) => {
+  const terminal = terminalIn(folder);
+  const argv = ["convert", checkpoint, "--output", "out", ...flags];
+  expect(await run(argv, { terminal, drivers: testDrivers, templates: [] })).toBe(2);
+  expect(terminal.noted).toContain(problem);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("an ONNX folder says what computes it", async () => {
+  const terminal = terminalIn(folder);
+  const argv = [
+    "convert",
+    checkpoint,
+    "--to",
+    "onnx",
+    "--provider",
+    "cuda",
+    "--type",
+    "int4",
+    "--output",
+    "out",
+  ];
+  expect(await run(argv, { terminal, drivers: testDrivers, templates: [] })).toBe(0);
+  const manifest: unknown = JSON.parse(readFileSync(join(folder, "out", "dolly-onnx.json"), "utf8"));
+  expect(manifest).toMatchObject({ type: "int4", block: 128, provider: "cuda" });
 });
 
 test("what is no checkpoint is an error that names it, with status 1", async () => {

@@ -52,7 +52,8 @@ const same = (name: string) =>
 
 test("a model is fetched into the layout that transformers uses, and not again", async () => {
   const { status, printed, noted } = await pull();
-  expect(noted).toBe("");
+  // On a busy machine it takes long enough to be shown.
+  expect(noted.replaceAll(/^fetching .*\n/gm, "")).toBe("");
   expect(status).toBe(0);
   expect(printed).toContain(snapshot());
   expect(printed).toContain(COMMIT);

@@ -1,5 +1,13 @@
+import { encodeFloats } from "../../local/checkpoint/encode-floats.ts";
 import type { Weight } from "../../local/checkpoint/tensor.ts";
-import type { Attribute, ElementType, GraphNode, ValueInfo } from "./proto.ts";
+import {
+  type Attribute,
+  ELEMENT_TYPES,
+  type ElementType,
+  type FloatElement,
+  type GraphNode,
+  type ValueInfo,
+} from "./proto.ts";
 import {
   type MatrixSource,
   type MatrixType,
@@ -8,12 +16,12 @@ import {
   storedMatrix,
 } from "./weights.ts";
 
-/** A small constant that the graph holds itself: numbers computed here, or a vector of the checkpoint as float32. */
+/** A small constant that the graph holds itself: numbers computed here, or a vector of the checkpoint. */
 export interface InlineConstant {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly number[];
-  readonly content: Uint8Array | Weight;
+  readonly content: Uint8Array | { readonly weight: Weight; readonly element: FloatElement };
 }
 
 /** What a decoder's graph consists of, before the weights are read. */
@@ -27,12 +35,18 @@ export interface DecoderGraph {
 
 /** Collects a graph; every function that adds to it returns the name of the value that it computes. */
 export class GraphBuilder {
+  /** What is computed in. */
+  readonly compute: FloatElement;
   readonly #nodes: GraphNode[] = [];
   readonly #inputs: ValueInfo[] = [];
   readonly #outputs: ValueInfo[] = [];
   readonly #constants = new Map<string, InlineConstant>();
   readonly #matrices: StoredMatrix[] = [];
   #values = 0;
+
+  constructor(compute: FloatElement) {
+    this.compute = compute;
+  }
 
   input(name: string, type: ElementType, shape: ValueInfo["shape"]): string {
     this.#inputs.push({ name, type, shape });
@@ -64,9 +78,11 @@ export class GraphBuilder {
     return this.#add({ op, domain: "com.microsoft", inputs, attributes }, outputs);
   }
 
-  /** A vector of the checkpoint, as float32. */
+  /** A vector of the checkpoint. */
   vector(weight: Weight): string {
-    return this.constant({ name: weight.name, type: "f32", shape: weight.shape, content: weight });
+    const { name, shape } = weight;
+    const element = this.compute;
+    return this.constant({ name, type: element, shape, content: { weight, element } });
   }
 
   integers(name: string, values: readonly number[]): string {
@@ -74,9 +90,14 @@ export class GraphBuilder {
     return this.constant({ name, type: "i64", shape: [values.length], content });
   }
 
-  /** A table of float32 numbers. */
   table(name: string, shape: readonly number[], values: Float32Array<ArrayBuffer>): string {
-    return this.constant({ name, type: "f32", shape, content: new Uint8Array(values.buffer) });
+    const content = encodeFloats(this.compute, values);
+    return this.constant({ name, type: this.compute, shape, content });
+  }
+
+  /** The value in another type of numbers; itself where it is of that type. */
+  cast(value: string, from: FloatElement, to: FloatElement): string {
+    return from === to ? value : this.node("Cast", [value], { to: ELEMENT_TYPES[to] });
   }
 
   constant(constant: InlineConstant): string {

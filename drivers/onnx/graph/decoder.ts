@@ -24,15 +24,15 @@ const NAMES = {
  *   past_key_values.N.key, .value      `[batch, heads, positions, headSize]`, present.N.* alike and in the same memory
  *   logits `[rows, vocabulary]`
  *
- * In between, all is `[tokens, width]` in float32, where tokens = batch * sequence. `contextLength`: positions of the
- * rotary tables, the most that a cache may have.
+ * In between, all is `[tokens, width]` in what the precision computes in, where tokens = batch * sequence; logits are
+ * float32. `contextLength`: positions of the rotary tables, the most that a cache may have.
  */
 export function decoderGraph(
   config: CheckpointConfig,
   weights: ReadonlyMap<string, Weight>,
   { precision, contextLength }: { precision: Precision; contextLength: number },
 ): DecoderGraph {
-  const graph = new GraphBuilder();
+  const graph = new GraphBuilder(precision.compute);
   const weight = finder(weights);
   const names = NAMES[config.architecture];
   const ids = graph.input("input_ids", "i64", ["batch", "sequence"]);
@@ -67,14 +67,38 @@ export function decoderGraph(
   }
   const wanted = graph.node("Gather", [x, rows], { axis: 0 });
   const normed = layerNorm(graph, wanted, { name: names.norm, epsilon: config.layerNormEpsilon, weight });
-  const bias = weights.get(`${names.head}.bias`);
-  const head = linear(graph, normed, {
-    source: wholeMatrix(weight(`${names.head}.weight`)),
-    type: precision.head,
-    bias: bias === undefined ? "" : graph.vector(bias),
-  });
-  graph.node("Identity", [head], {}, logits);
+  const matrix = weight(`${names.head}.weight`);
+  const scores = outputMatrix(graph, normed, { matrix, bias: weights.get(`${names.head}.bias`), precision });
+  const floats = graph.cast(scores, precision.compute, "f32");
+  graph.node("Identity", [floats], {}, logits);
   return graph.finish();
+}
+
+/** CUDA's quick kernels for blocks take matrices whose rows are a multiple of this (matmul_nbits.cc). */
+const CUDA_ROW_STEP = 64;
+
+/**
+ * `[rows, width] -> [rows, vocabulary]`. For CUDA a matrix of blocks is filled up with rows that it has, whose products
+ * are cut off again.
+ */
+function outputMatrix(
+  graph: GraphBuilder,
+  x: string,
+  { matrix, bias, precision }: { matrix: Weight; bias: Weight | undefined; precision: Precision },
+): string {
+  const source = wholeMatrix(matrix);
+  const type = precision.head;
+  const vector = bias === undefined ? "" : graph.vector(bias);
+  const [rows = 0] = matrix.shape;
+  const added = type.kind === "blocks" && precision.compute !== "f32" ? -rows & (CUDA_ROW_STEP - 1) : 0;
+  if (added === 0) return linear(graph, x, { source, type, bias: vector });
+  const filled = { ...source, runs: [...source.runs, { weight: matrix, start: 0, count: added }] };
+  const products = linear(graph, x, { source: filled, type, bias: "" });
+  const [start, end, axis] = Object.entries({ start: 0, end: rows, axis: 1 }).map(([name, value]) =>
+    graph.integers(`logits_${name}`, [value]),
+  );
+  const cut = graph.node("Slice", [products, start ?? "", end ?? "", axis ?? ""]);
+  return bias === undefined ? cut : graph.node("Add", [cut, vector]);
 }
 
 /** `[batch, sequence] -> [tokens, width]`: a row of the embedding for each token. */
@@ -89,8 +113,7 @@ function embed(
     { kind: "dense", element },
   );
   const gathered = graph.node("Gather", [table?.name ?? "", ids], { axis: 0 });
-  const floats = element === "f32" ? gathered : graph.node("Cast", [gathered], { to: 1 });
-  return graph.node("Reshape", [floats, width]);
+  return graph.node("Reshape", [graph.cast(gathered, element, graph.compute), width]);
 }
 
 const finder =

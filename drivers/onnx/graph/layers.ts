@@ -16,7 +16,7 @@ export function linear(
   if (data === undefined) throw new RangeError(`${source.name} has no parts`);
   switch (type.kind) {
     case "dense": {
-      const matrix = type.element === "f32" ? data.name : graph.node("Cast", [data.name], { to: 1 });
+      const matrix = graph.cast(data.name, type.element, graph.compute);
       return graph.node("Gemm", bias === "" ? [x, matrix] : [x, matrix, bias], { transB: 1 });
     }
     case "int8":
@@ -25,7 +25,7 @@ export function linear(
       const { bits, block } = type;
       const [rows = 0] = data.shape;
       const sizes = { K: source.columns, N: rows, bits, block_size: block };
-      // Level 4: activations in int8 as well; any other computes 8 bits by unpacking them, 60 times as slow.
+      // For a CPU: activations in int8 as well; any other level computes 8 bits by unpacking them, 60 times as slow.
       return graph.contrib("MatMulNBits", [x, data.name, nameOf(scale), nameOf(zero), "", bias], {
         ...sizes,
         accuracy_level: 4,
@@ -49,9 +49,13 @@ export function layerNorm(
   });
 }
 
-/** `[tokens, inner] -> [tokens, inner]`: the exact GELU, or its approximation by tanh. */
-export const gelu = (graph: GraphBuilder, x: string, kind: "gelu" | "gelu_tanh"): string =>
-  graph.contrib(kind === "gelu" ? "Gelu" : "FastGelu", [x]);
+/** `[tokens, inner] -> [tokens, inner]`: the exact GELU, or its approximation by tanh. Not every build has it in bfloat16. */
+export function gelu(graph: GraphBuilder, x: string, kind: "gelu" | "gelu_tanh"): string {
+  const { compute } = graph;
+  const within = compute === "bf16" ? "f32" : compute;
+  const curved = graph.contrib(kind === "gelu" ? "Gelu" : "FastGelu", [graph.cast(x, compute, within)]);
+  return graph.cast(curved, within, compute);
+}
 
 export interface AttentionInputs {
   /** `[batch, sequence, 3 * width]` as its shape, computed once for all layers. */
@@ -94,8 +98,9 @@ export function attention(
 ): string {
   const { heads, headSize, interleaved } = shape;
   const cache = ["batch", heads, "positions", headSize];
-  const past = ["key", "value"].map((part) => graph.input(pastName(layer, part), "f32", cache));
-  const present = ["key", "value"].map((part) => graph.output(presentName(layer, part), "f32", cache));
+  const element = graph.compute;
+  const past = ["key", "value"].map((part) => graph.input(pastName(layer, part), element, cache));
+  const present = ["key", "value"].map((part) => graph.output(presentName(layer, part), element, cache));
   const packed = graph.node("Reshape", [qkv, inputs.packedShape]);
   const { lastPositions, mostTokens, cos, sin } = inputs;
   const mixed = graph.contrib(

@@ -3,6 +3,7 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 /** Element types that the graphs use, by their numbers in onnx.proto3 (`TensorProto.DataType`). */
 export const ELEMENT_TYPES = { f32: 1, u8: 2, i8: 3, i32: 6, i64: 7, bool: 9, f16: 10, bf16: 16 } as const;
 export type ElementType = keyof typeof ELEMENT_TYPES;
+export type FloatElement = Extract<ElementType, "f32" | "f16" | "bf16">;
 
 export const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = {
   f32: 4,

@@ -1,5 +1,5 @@
 import type { Weight } from "../../local/checkpoint/tensor.ts";
-import { ELEMENT_BYTES, type ElementType } from "./proto.ts";
+import { ELEMENT_BYTES, type ElementType, type FloatElement } from "./proto.ts";
 
 /** Consecutive rows of a matrix in the checkpoint. */
 export interface RowRun {
@@ -23,11 +23,16 @@ export function wholeMatrix(weight: Weight): MatrixSource {
 
 /** How a matrix is kept. */
 export type MatrixType =
-  | { readonly kind: "dense"; readonly element: "f32" | "f16" | "bf16" }
+  | { readonly kind: "dense"; readonly element: FloatElement }
   /** int8 with a scale for each output; activations are quantised as they come. */
   | { readonly kind: "int8" }
   /** Groups of `block` values of a row that share a scale and, of 4 bits, a zero. */
-  | { readonly kind: "blocks"; readonly bits: 4 | 8; readonly block: 32 | 64 | 128 };
+  | {
+      readonly kind: "blocks";
+      readonly bits: 4 | 8;
+      readonly block: 32 | 64 | 128;
+      readonly scales: FloatElement;
+    };
 
 /** One constant that a matrix becomes. */
 export interface StoredPart {
@@ -59,11 +64,11 @@ function storedParts(source: MatrixSource, type: MatrixType): StoredPart[] {
     case "int8":
       return [part(`${name}.int8`, "i8", [columns, rows]), part(`${name}.scale`, "f32", [rows])];
     case "blocks": {
-      const { bits, block } = type;
+      const { bits, block, scales } = type;
       const blocks = Math.ceil(columns / block);
       return [
         part(`${name}.int${bits}`, "u8", [rows, blocks, (block * bits) / 8]),
-        part(`${name}.scale`, "f32", [rows * blocks]),
+        part(`${name}.scale`, scales, [rows * blocks]),
         ...(bits === 4 ? [part(`${name}.zero`, "u8", [rows * Math.ceil(blocks / 2)])] : []),
       ];
     }

@@ -40,11 +40,14 @@ export interface OrtFunctions {
   readonly RunOptionsSetTerminate: KoffiFunc<(options: Pointer) => Status>;
   readonly RunOptionsUnsetTerminate: KoffiFunc<(options: Pointer) => Status>;
   readonly ReleaseRunOptions: KoffiFunc<(options: Pointer) => void>;
+  readonly CreateMemoryInfo: KoffiFunc<
+    (name: string, allocator: number, device: number, memory: number, out: Out) => Status
+  >;
   readonly CreateCpuMemoryInfo: KoffiFunc<(allocator: number, memory: number, out: Out) => Status>;
   readonly CreateTensorWithDataAsOrtValue: KoffiFunc<
     (
       info: Pointer,
-      data: ArrayBufferView,
+      data: ArrayBufferView | bigint,
       bytes: number,
       shape: BigInt64Array,
       dimensions: number,
@@ -58,6 +61,14 @@ export interface OrtFunctions {
   readonly ReleaseIoBinding: KoffiFunc<(binding: Pointer) => void>;
   readonly BindInput: KoffiFunc<(binding: Pointer, name: string, value: Pointer) => Status>;
   readonly BindOutput: KoffiFunc<(binding: Pointer, name: string, value: Pointer) => Status>;
+  readonly SessionOptionsAppendExecutionProvider_CUDA_V2: KoffiFunc<
+    (options: Pointer, cuda: Pointer) => Status
+  >;
+  readonly CreateCUDAProviderOptions: KoffiFunc<(out: Out) => Status>;
+  readonly UpdateCUDAProviderOptions: KoffiFunc<
+    (cuda: Pointer, keys: readonly string[], values: readonly string[], count: number) => Status
+  >;
+  readonly ReleaseCUDAProviderOptions: KoffiFunc<(cuda: Pointer) => void>;
 }
 
 /** The version of `OrtApi` that is asked for: that of release 1.22; later releases only add to it. */
@@ -98,6 +109,11 @@ const FUNCTIONS: Readonly<
     "void *",
     "void *info, void *data, size_t bytes, const int64_t *shape, size_t dimensions, int element, _Out_ void **out",
   ],
+  CreateMemoryInfo: [
+    68,
+    "void *",
+    "const char *name, int allocator, int device, int memory, _Out_ void **out",
+  ],
   CreateCpuMemoryInfo: [69, "void *", "int allocator, int memory, _Out_ void **out"],
   GetAllocatorWithDefaultOptions: [78, "void *", "_Out_ void **out"],
   ReleaseStatus: [93, "void", "void *status"],
@@ -111,6 +127,14 @@ const FUNCTIONS: Readonly<
   ReleaseIoBinding: [135, "void", "void *binding"],
   BindInput: [136, "void *", "void *binding, const char *name, void *value"],
   BindOutput: [137, "void *", "void *binding, const char *name, void *value"],
+  SessionOptionsAppendExecutionProvider_CUDA_V2: [204, "void *", "void *options, void *cuda"],
+  CreateCUDAProviderOptions: [205, "void *", "_Out_ void **out"],
+  UpdateCUDAProviderOptions: [
+    206,
+    "void *",
+    "void *cuda, const char **keys, const char **values, size_t count",
+  ],
+  ReleaseCUDAProviderOptions: [208, "void", "void *cuda"],
 };
 
 const VERSION = koffi.proto("const char *OrtGetVersionString()");
@@ -132,7 +156,8 @@ const handles: LibraryHandle[] = [];
 export class OrtApi {
   readonly version: string;
   readonly functions: OrtFunctions;
-  #env: Pointer = null;
+  /** `OrtEnv`, of which a process has one; much of the API takes for granted that it is there. */
+  readonly env: Pointer;
 
   /** Opens the library. Throws Error that names it where it is another release, or none of ONNX Runtime. */
   constructor({ path, release, install }: OnnxLibrary) {
@@ -153,6 +178,7 @@ export class OrtApi {
     if (table === null)
       throw new Error(`${path} does not offer version ${API_VERSION} of ONNX Runtime's C API.`);
     this.functions = bindFunctions(table);
+    this.env = this.made((out) => this.functions.CreateEnv(ERRORS_ONLY, "dolly", out));
   }
 
   /** Throws Error with ONNX Runtime's own words where a call went wrong. */
@@ -161,12 +187,6 @@ export class OrtApi {
     const message = this.functions.GetErrorMessage(status);
     this.functions.ReleaseStatus(status);
     throw new OrtError(message);
-  }
-
-  /** `OrtEnv`, of which a process has one. Throws OrtError. */
-  get env(): Pointer {
-    this.#env ??= this.made((out) => this.functions.CreateEnv(ERRORS_ONLY, "dolly", out));
-    return this.#env;
   }
 
   /** The value that a function hands out. Throws OrtError. */
@@ -214,6 +234,7 @@ function bindFunctions(table: Pointer): OrtFunctions {
     RunOptionsSetTerminate: bind("RunOptionsSetTerminate"),
     RunOptionsUnsetTerminate: bind("RunOptionsUnsetTerminate"),
     ReleaseRunOptions: bind("ReleaseRunOptions"),
+    CreateMemoryInfo: bind("CreateMemoryInfo"),
     CreateCpuMemoryInfo: bind("CreateCpuMemoryInfo"),
     CreateTensorWithDataAsOrtValue: bind("CreateTensorWithDataAsOrtValue"),
     ReleaseValue: bind("ReleaseValue"),
@@ -222,5 +243,9 @@ function bindFunctions(table: Pointer): OrtFunctions {
     ReleaseIoBinding: bind("ReleaseIoBinding"),
     BindInput: bind("BindInput"),
     BindOutput: bind("BindOutput"),
+    SessionOptionsAppendExecutionProvider_CUDA_V2: bind("SessionOptionsAppendExecutionProvider_CUDA_V2"),
+    CreateCUDAProviderOptions: bind("CreateCUDAProviderOptions"),
+    UpdateCUDAProviderOptions: bind("UpdateCUDAProviderOptions"),
+    ReleaseCUDAProviderOptions: bind("ReleaseCUDAProviderOptions"),
   };
 }

@@ -1,23 +1,26 @@
 import { join } from "node:path";
 import { callAsync, StepCalls } from "../../local/native-call.ts";
-import { ELEMENT_TYPES } from "../graph/proto.ts";
+import { ELEMENT_BYTES, ELEMENT_TYPES, type ElementType } from "../graph/proto.ts";
 import { type OrtApi, OrtError, openOrt, type Pointer } from "./api.ts";
+import { appendCuda, type CudaSettings } from "./cuda-provider.ts";
+import type { DeviceAddress } from "./cudart.ts";
 import type { OnnxLibrary } from "./library.ts";
 
 /** Numbers that ONNX Runtime reads and writes where they are. */
 export type TensorData = Float32Array | BigInt64Array | Int32Array | Uint16Array | Uint8Array;
 
 /** 16 bits are a float16, 8 bits a truth value. */
-function elementOf(data: TensorData): number {
-  if (data instanceof Float32Array) return ELEMENT_TYPES.f32;
-  if (data instanceof BigInt64Array) return ELEMENT_TYPES.i64;
-  if (data instanceof Int32Array) return ELEMENT_TYPES.i32;
-  return data instanceof Uint16Array ? ELEMENT_TYPES.f16 : ELEMENT_TYPES.bool;
+function elementOf(data: TensorData): ElementType {
+  if (data instanceof Float32Array) return "f32";
+  if (data instanceof BigInt64Array) return "i64";
+  if (data instanceof Int32Array) return "i32";
+  return data instanceof Uint16Array ? "f16" : "bool";
 }
 
 /** `GraphOptimizationLevel` of onnxruntime_c_api.h. */
 const ALL_OPTIMISATIONS = 99;
-/** `OrtArenaAllocator` and `OrtMemTypeDefault`. */
+/** `OrtDeviceAllocator`, `OrtArenaAllocator` and `OrtMemTypeDefault`. */
+const DEVICE = 0;
 const ARENA = 1;
 const DEFAULT_MEMORY = 0;
 
@@ -25,6 +28,8 @@ export interface SessionOptions {
   /** Path of the graph. */
   readonly model: string;
   readonly threads: number;
+  /** Undefined: the CPU computes. */
+  readonly cuda?: CudaSettings;
 }
 
 /** A graph that ONNX Runtime has loaded, and what it computes in. Calls never overlap. */
@@ -36,16 +41,23 @@ export class OrtSession {
   readonly #session: Pointer;
   readonly #runOptions: Pointer;
   readonly #memory: Pointer;
+  /** Null: the CPU computes. */
+  readonly #gpuMemory: Pointer;
   readonly #run: StepCalls<[Pointer, Pointer, Pointer], Pointer>;
 
-  private constructor(api: OrtApi, session: Pointer) {
+  private constructor(api: OrtApi, session: Pointer, cuda: CudaSettings | undefined) {
     const { functions } = api;
     this.#api = api;
     this.#session = session;
     this.version = api.version;
     this.#runOptions = api.made((out) => functions.CreateRunOptions(out));
     this.#memory = api.made((out) => functions.CreateCpuMemoryInfo(ARENA, DEFAULT_MEMORY, out));
-    this.#run = new StepCalls(functions.RunWithBinding);
+    this.#gpuMemory =
+      cuda === undefined
+        ? null
+        : api.made((out) => functions.CreateMemoryInfo("Cuda", DEVICE, cuda.device, DEFAULT_MEMORY, out));
+    // CUDA's provider keeps what it needs for each thread.
+    this.#run = new StepCalls(functions.RunWithBinding, { anyThread: cuda === undefined });
     this.inputs = names(api, session, "Input");
     this.outputs = names(api, session, "Output");
   }
@@ -56,26 +68,35 @@ export class OrtSession {
     const { functions } = api;
     const native = sessionOptions(api, options);
     try {
-      return new OrtSession(api, await createSession(api, options.model, native));
+      if (options.cuda !== undefined) appendCuda(api, native, options.cuda);
+      return new OrtSession(api, await createSession(api, options.model, native), options.cuda);
     } finally {
       functions.ReleaseSessionOptions(native);
     }
   }
 
   /** A tensor over `data`, which has to stay where it is, and alive, for as long as the tensor is used. */
-  tensor(data: TensorData, shape: readonly number[]): Tensor {
+  tensor(data: TensorData, shape: readonly number[], element = elementOf(data)): Tensor {
+    const memory = { info: this.#memory, data, bytes: data.byteLength };
+    return this.#tensor(memory, shape, element);
+  }
+
+  /** A tensor over memory of the GPU. */
+  gpuTensor(address: DeviceAddress, shape: readonly number[], element: ElementType): Tensor {
+    const bytes = shape.reduce((size, extent) => size * extent, ELEMENT_BYTES[element]);
+    return this.#tensor({ info: this.#gpuMemory, data: address, bytes }, shape, element);
+  }
+
+  #tensor(
+    { info, data, bytes }: { info: Pointer; data: TensorData | DeviceAddress; bytes: number },
+    shape: readonly number[],
+    element: ElementType,
+  ): Tensor {
     const { functions } = this.#api;
     const extents = BigInt64Array.from(shape, BigInt);
+    const type = ELEMENT_TYPES[element];
     const value = this.#api.made((out) =>
-      functions.CreateTensorWithDataAsOrtValue(
-        this.#memory,
-        data,
-        data.byteLength,
-        extents,
-        extents.length,
-        elementOf(data),
-        out,
-      ),
+      functions.CreateTensorWithDataAsOrtValue(info, data, bytes, extents, extents.length, type, out),
     );
     return { value, data, release: () => functions.ReleaseValue(value) };
   }
@@ -181,7 +202,7 @@ async function createSession(api: OrtApi, model: string, options: Pointer): Prom
 
 export interface Tensor {
   readonly value: Pointer;
-  readonly data: TensorData;
+  readonly data: TensorData | DeviceAddress;
   release(): void;
 }
 

@@ -112,7 +112,7 @@ describe("a converted folder", () => {
   };
 
   beforeAll(async () => {
-    await convertToFolder(converted, { source: embeddedModel, type: "int4", block: 64 });
+    await convertToFolder(converted, { source: embeddedModel, type: "int4", block: 64, provider: "cpu" });
   });
 
   test("is served under its own name, with its own precision, without another conversion", async () => {
@@ -128,11 +128,11 @@ describe("a converted folder", () => {
 
   test("is replaced by another conversion; a folder with something else is not", async () => {
     const copy = copied();
-    await convertToFolder(copy, { source: embeddedModel, type: "q8", block: 32 });
+    await convertToFolder(copy, { source: embeddedModel, type: "q8", block: 32, provider: "cpu" });
     expect(await inspect({ model: copy })).toMatchObject({ precision: "q8-b32" });
     const other = mkdtempSync(join(folder, "other-"));
     writeFileSync(join(other, "thesis.tex"), "");
-    const refused = convertToFolder(other, { source: embeddedModel, type: "q8", block: 32 });
+    const refused = convertToFolder(other, { source: embeddedModel, type: "q8", block: 32, provider: "cpu" });
     await expect(refused).rejects.toThrow(`${other}: is a folder with something else in it`);
     expect(readFileSync(join(other, "thesis.tex"), "utf8")).toBe("");
   });
@@ -186,6 +186,8 @@ test("a failed conversion leaves nothing behind", async () => {
     copyFileSync(join(embeddedModel, name), join(source, name));
   }
   const output = join(folder, "never");
-  await expect(convertToFolder(output, { source, type: "f16", block: 32 })).rejects.toThrow(source);
+  await expect(convertToFolder(output, { source, type: "f16", block: 32, provider: "cpu" })).rejects.toThrow(
+    source,
+  );
   expect(() => readFileSync(output)).toThrow("ENOENT");
 });

@@ -37,6 +37,7 @@ test.each(["f16", "int4"] as const)(
         matrixBytes: matrixBytes(config, precisionOf(type, 128)),
         slots,
         batchTokens: 512 + slots,
+        compute: "f32",
       });
       const taken = await memoryOf(model);
       expect(needed / taken).toBeGreaterThan(0.75);
@@ -50,6 +51,6 @@ test.each(["f16", "int4"] as const)(
 test.runIf(["linux", "win32"].includes(process.platform))("the engine looks before it loads", async () => {
   const folder = await convertedCheckpoint(embeddedModel, "tiny");
   const { config } = await readCheckpointHeader(embeddedModel);
-  const memory = { ...config, matrixBytes: 1e15, slots: 4, batchTokens: 512 };
+  const memory = { ...config, matrixBytes: 1e15, slots: 4, batchTokens: 512, compute: "f32" as const };
   await expect(loadEngine(folder, embeddedModel, { memory })).rejects.toThrow("needs about 1000000.");
 });

@@ -6,7 +6,7 @@ import type { Engine } from "../../../drivers/local/engine.ts";
 import { convertToOnnx } from "../../../drivers/onnx/convert.ts";
 import engineModule from "../../../drivers/onnx/engine.ts";
 import type { OnnxEngineOptions } from "../../../drivers/onnx/engine-options.ts";
-import type { Block, OnnxType } from "../../../drivers/onnx/graph/precision.ts";
+import type { Block, OnnxType, Provider } from "../../../drivers/onnx/graph/precision.ts";
 import { MODEL_FILE } from "../../../drivers/onnx/manifest.ts";
 
 const root = mkdtempSync(join(tmpdir(), "onnx-"));
@@ -20,12 +20,16 @@ export const fixturePath = (name: string): string => join(root, name);
 export async function convertedCheckpoint(
   source: string,
   name: string,
-  { type = "f32", block = 32 }: { type?: OnnxType; block?: Block } = {},
+  {
+    type = "f32",
+    block = 32,
+    provider = "cpu",
+  }: { type?: OnnxType; block?: Block; provider?: Provider } = {},
 ): Promise<string> {
-  const folder = fixturePath(`${name}-${type}-${block}`);
+  const folder = fixturePath(`${name}-${type}-${block}-${provider}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);
-  await convertToOnnx({ source, type, block, folder });
+  await convertToOnnx({ source, type, block, provider, folder });
   return folder;
 }
 
@@ -48,6 +52,8 @@ export async function loadEngine(
     slots: 4,
     batchTokens: 512,
     threads: 1,
+    compute: "f32",
+    cuda: null,
     memory: null,
     ...options,
   };
