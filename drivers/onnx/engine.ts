@@ -4,6 +4,7 @@ import type { EngineModule } from "../local/engine.ts";
 import { preload } from "../local/preload.ts";
 import { requireMemory } from "../local/require-memory.ts";
 import { warmUp } from "../local/warm-up.ts";
+import { DecodeGraphs } from "./decode-graph.ts";
 import type { CudaPlace, OnnxEngineOptions } from "./engine-options.ts";
 import { gpuMemory, mainMemory } from "./kv-memory.ts";
 import { neededBytes, neededGpuBytes } from "./memory.ts";
@@ -38,6 +39,7 @@ async function onGpu(options: OnnxEngineOptions, { library, settings }: CudaPlac
   return new SessionEngine(session, options, {
     memory: gpuMemory(gpu, compute),
     device: `GPU ${settings.device}`,
+    ...(settings.graphs ? { graphs: new DecodeGraphs(gpu, session, options) } : {}),
   });
 }
 

@@ -18,11 +18,15 @@ import { modelName, readSource } from "./source.ts";
 /** The GPU that a placement asks for; null for a CPU. Throws OperatorError where a library for it is missing. */
 function cudaPlace(options: OnnxOptions, { name, cacheDir }: LoadContext): CudaPlace | null {
   if (options.provider === "cpu") return null;
-  const { device_id: device = 0, gpu_mem_limit: memoryLimit, cuda_libraries: libraries } = options;
+  const { cuda_libraries: libraries } = options;
   try {
     return {
       library: findCudaLibrary({ platform, arch }, { libraries, cacheDir }),
-      settings: { device, memoryLimit: memoryLimit ?? null },
+      settings: {
+        device: options.device_id ?? 0,
+        memoryLimit: options.gpu_mem_limit ?? null,
+        graphs: options.cuda_graphs ?? false,
+      },
     };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

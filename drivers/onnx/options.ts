@@ -41,6 +41,12 @@ export const onnxOptions = z
       .describe(
         "Of provider: cuda: most bytes of the GPU's memory that weights and intermediate values may take; keys and values of the slots come on top. By default what is free.",
       ),
+    cuda_graphs: z
+      .boolean()
+      .optional()
+      .describe(
+        "Of provider: cuda: record what the GPU does for one token of the same answers, and replay it: less work for the processor, more memory of the GPU. By default off.",
+      ),
     cuda_libraries: z
       .string()
       .min(1)
@@ -59,7 +65,7 @@ export const onnxOptions = z
     const fault = type === undefined ? undefined : typeFault(type, provider);
     if (fault !== undefined) context.addIssue({ code: "custom", path: ["type"], message: fault });
     if (provider === "cuda") return;
-    for (const name of ["device_id", "gpu_mem_limit", "cuda_libraries"] as const) {
+    for (const name of ["device_id", "gpu_mem_limit", "cuda_graphs", "cuda_libraries"] as const) {
       if (options[name] === undefined) continue;
       const message = `is of provider: cuda; remove ${name}, or set provider`;
       context.addIssue({ code: "custom", path: [name], message });

@@ -6,6 +6,7 @@ import {
   type StepOutput,
 } from "../local/engine.ts";
 import { checkCopy, checkInputs, checkLength } from "../local/step-check.ts";
+import type { DecodeGraphs } from "./decode-graph.ts";
 import type { OnnxEngineOptions } from "./engine-options.ts";
 import type { KvMemory } from "./kv-memory.ts";
 import { KvPool } from "./kv-pool.ts";
@@ -17,6 +18,7 @@ export class SessionEngine implements Engine {
   readonly info: EngineInfo;
   readonly #session: OrtSession;
   readonly #pool: KvPool;
+  readonly #graphs: DecodeGraphs | undefined;
   /** By first slot and number of slots. */
   readonly #bindings = new Map<string, Binding>();
   /** Tokens that each slot holds. */
@@ -30,14 +32,15 @@ export class SessionEngine implements Engine {
   #logits: Float32Array<ArrayBuffer>;
   #interrupted = false;
 
-  /** `device`: what computes, for people. */
+  /** `device`: what computes, for people. `graphs`: passes of one token as CUDA graphs. */
   constructor(
     session: OrtSession,
     options: OnnxEngineOptions,
-    { memory, device }: { memory: KvMemory; device: string },
+    { memory, device, graphs }: { memory: KvMemory; device: string; graphs?: DecodeGraphs },
   ) {
     const { layers, heads, headSize, slots, contextLength, batchTokens, vocabularySize } = options;
     this.#session = session;
+    this.#graphs = graphs;
     this.#pool = new KvPool({ layers, heads, headSize, slots, positions: contextLength }, memory);
     this.#lengths = Array.from({ length: slots }, () => 0);
     this.#ids = new BigInt64Array(batchTokens + slots);
@@ -89,11 +92,13 @@ export class SessionEngine implements Engine {
     const { first, slots, length, tokens, lastPositions, rows } = pass;
     const { vocabularySize } = this.info;
     const wanted = rows.length === 0 ? [0] : rows;
+    const logits = this.#logits.subarray(place * vocabularySize, (place + wanted.length) * vocabularySize);
+    const graph = this.#graphs?.of(pass, () => this.#pool.bind(this.#session, first, slots));
+    if (graph !== undefined) return graph.compute(pass, logits);
     for (const [index, token] of tokens.entries()) this.#ids[index] = BigInt(token);
     for (const [index, row] of wanted.entries()) this.#rows[index] = BigInt(row);
     this.#lastPositions.set(lastPositions);
     this.#mostTokens[0] = Math.max(...lastPositions) + 1;
-    const logits = this.#logits.subarray(place * vocabularySize, (place + wanted.length) * vocabularySize);
     const binding = this.#binding(first, slots);
     const inputs: [string, TensorData, number[]][] = [
       ["input_ids", this.#ids.subarray(0, tokens.length), [slots, length]],
@@ -156,6 +161,7 @@ export class SessionEngine implements Engine {
 
   close(): void {
     this.#session.release();
+    this.#graphs?.release();
     this.#pool.release();
   }
 }

@@ -39,6 +39,7 @@ export interface OrtFunctions {
   readonly CreateRunOptions: KoffiFunc<(out: Out) => Status>;
   readonly RunOptionsSetTerminate: KoffiFunc<(options: Pointer) => Status>;
   readonly RunOptionsUnsetTerminate: KoffiFunc<(options: Pointer) => Status>;
+  readonly AddRunConfigEntry: KoffiFunc<(options: Pointer, key: string, value: string) => Status>;
   readonly ReleaseRunOptions: KoffiFunc<(options: Pointer) => void>;
   readonly CreateMemoryInfo: KoffiFunc<
     (name: string, allocator: number, device: number, memory: number, out: Out) => Status
@@ -127,6 +128,7 @@ const FUNCTIONS: Readonly<
   ReleaseIoBinding: [135, "void", "void *binding"],
   BindInput: [136, "void *", "void *binding, const char *name, void *value"],
   BindOutput: [137, "void *", "void *binding, const char *name, void *value"],
+  AddRunConfigEntry: [165, "void *", "void *options, const char *key, const char *value"],
   SessionOptionsAppendExecutionProvider_CUDA_V2: [204, "void *", "void *options, void *cuda"],
   CreateCUDAProviderOptions: [205, "void *", "_Out_ void **out"],
   UpdateCUDAProviderOptions: [
@@ -233,6 +235,7 @@ function bindFunctions(table: Pointer): OrtFunctions {
     CreateRunOptions: bind("CreateRunOptions"),
     RunOptionsSetTerminate: bind("RunOptionsSetTerminate"),
     RunOptionsUnsetTerminate: bind("RunOptionsUnsetTerminate"),
+    AddRunConfigEntry: bind("AddRunConfigEntry"),
     ReleaseRunOptions: bind("ReleaseRunOptions"),
     CreateMemoryInfo: bind("CreateMemoryInfo"),
     CreateCpuMemoryInfo: bind("CreateCpuMemoryInfo"),

@@ -6,15 +6,22 @@ export interface CudaSettings {
   readonly device: number;
   /** Most bytes of weights and of what is computed in; null: as many as are free. */
   readonly memoryLimit: number | null;
+  /** Whether runs may be recorded as CUDA graphs. */
+  readonly graphs: boolean;
 }
 
 /** Options by the names that cuda_execution_provider_info.cc reads. */
-export function providerOptions({ device, memoryLimit }: CudaSettings): Readonly<Record<string, string>> {
+export function providerOptions({
+  device,
+  memoryLimit,
+  graphs,
+}: CudaSettings): Readonly<Record<string, string>> {
   return {
     device_id: String(device),
     // Memory in the pieces that are asked for: a plan in bytes has no use for powers of two.
     arena_extend_strategy: "kSameAsRequested",
     ...(memoryLimit === null ? {} : { gpu_mem_limit: String(memoryLimit) }),
+    ...(graphs ? { enable_cuda_graph: "1" } : {}),
   };
 }
 

@@ -1,9 +1,11 @@
 import koffi, { type LibraryHandle } from "koffi";
 
-/** Memory of a GPU, by its address there; never read or written from here. */
+/** Memory of a GPU, by its address there. */
 export type DeviceAddress = bigint;
 
-/** `cudaMemcpyDeviceToDevice` of driver_types.h. */
+/** `cudaMemcpyKind` of driver_types.h. */
+const HOST_TO_DEVICE = 1;
+const DEVICE_TO_HOST = 2;
 const DEVICE_TO_DEVICE = 3;
 
 /** koffi closes a library whose handle is collected as garbage; these live as long as the process. */
@@ -51,6 +53,17 @@ export class CudaDevice {
     this.#check(this.#functions.free(address), "giving memory back");
   }
 
+  write(to: DeviceAddress, data: ArrayBufferView): void {
+    const { memcpy } = this.#functions;
+    this.#check(memcpy(to, data, data.byteLength, HOST_TO_DEVICE), "writing to its memory");
+    this.#finish();
+  }
+
+  read(to: ArrayBufferView, from: DeviceAddress): void {
+    const { memcpy } = this.#functions;
+    this.#check(memcpy(to, from, to.byteLength, DEVICE_TO_HOST), "reading its memory");
+  }
+
   /** Copies `rows` pieces of `bytes` that begin `stride` bytes after each other, there as here. The two do not overlap. */
   copyRows(
     to: DeviceAddress,
@@ -81,6 +94,7 @@ const bind = (handle: LibraryHandle) => ({
   malloc: handle.func("int cudaMalloc(_Out_ void **out, size_t bytes)"),
   free: handle.func("int cudaFree(void *address)"),
   memset: handle.func("int cudaMemset(void *address, int value, size_t bytes)"),
+  memcpy: handle.func("int cudaMemcpy(void *to, void *from, size_t bytes, int kind)"),
   memcpy2D: handle.func(
     "int cudaMemcpy2D(void *to, size_t toPitch, void *from, size_t fromPitch, size_t width, size_t height, int kind)",
   ),

@@ -23,6 +23,8 @@ const ALL_OPTIMISATIONS = 99;
 const DEVICE = 0;
 const ARENA = 1;
 const DEFAULT_MEMORY = 0;
+/** A run that is not recorded (onnxruntime_run_options_config_keys.h, `gpu_graph_id`). */
+const NO_GRAPH = -1;
 
 export interface SessionOptions {
   /** Path of the graph. */
@@ -43,6 +45,7 @@ export class OrtSession {
   readonly #memory: Pointer;
   /** Null: the CPU computes. */
   readonly #gpuMemory: Pointer;
+  readonly #graphs: boolean;
   readonly #run: StepCalls<[Pointer, Pointer, Pointer], Pointer>;
 
   private constructor(api: OrtApi, session: Pointer, cuda: CudaSettings | undefined) {
@@ -56,6 +59,7 @@ export class OrtSession {
       cuda === undefined
         ? null
         : api.made((out) => functions.CreateMemoryInfo("Cuda", DEVICE, cuda.device, DEFAULT_MEMORY, out));
+    this.#graphs = cuda?.graphs === true;
     // CUDA's provider keeps what it needs for each thread.
     this.#run = new StepCalls(functions.RunWithBinding, { anyThread: cuda === undefined });
     this.inputs = names(api, session, "Input");
@@ -121,8 +125,15 @@ export class OrtSession {
     };
   }
 
-  /** Computes `tokens` tokens. False where `terminate` ended it early. Throws OrtError. */
-  async run({ native }: Binding, tokens: number): Promise<boolean> {
+  /**
+   * Computes `tokens` tokens; where CUDA graphs are asked for, as the graph of that number, which is recorded the first time.
+   * False where `terminate` ended it early. Throws OrtError.
+   */
+  async run({ native }: Binding, tokens: number, graph = NO_GRAPH): Promise<boolean> {
+    if (this.#graphs) {
+      const { functions } = this.#api;
+      this.#api.check(functions.AddRunConfigEntry(this.#runOptions, "gpu_graph_id", String(graph)));
+    }
     const status = await this.#run.call(tokens, this.#session, this.#runOptions, native);
     try {
       this.#api.check(status);

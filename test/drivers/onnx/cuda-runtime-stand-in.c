@@ -1,6 +1,6 @@
 /*
- * The functions of CUDA's runtime that the driver calls itself, over main memory: STAND_IN_GPUS GPUs of STAND_IN_BYTES
- * each. Nothing is computed.
+ * Functions of CUDA's runtime over main memory: STAND_IN_GPUS GPUs of STAND_IN_BYTES each, of an Ampere card's
+ * properties. Nothing is computed: what would be launched is counted. Places in structures are those of CUDA 13.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,16 +12,68 @@
 #define STAND_IN_BYTES (1u << 20)
 #endif
 
-enum { OUT_OF_MEMORY = 2, NO_DEVICE = 100, WRONG_KIND = 21 };
+enum { OUT_OF_MEMORY = 2, WRONG_KIND = 21, NO_DEVICE = 100 };
+enum { SHARED_MEMORY = 101376 };
 
 static size_t taken;
+static int something;
+
+/* What the tests ask. */
+int stand_in_captures, stand_in_graph_launches, stand_in_kernel_launches;
 
 int cudaGetDeviceCount(int *count) {
   *count = STAND_IN_GPUS;
   return STAND_IN_GPUS == 0 ? NO_DEVICE : 0;
 }
 
+int cudaGetDevice(int *device) {
+  *device = 0;
+  return 0;
+}
+
 int cudaSetDevice(int device) { return device < STAND_IN_GPUS ? 0 : NO_DEVICE; }
+
+static void put_int(char *at, int value) { memcpy(at, &value, sizeof value); }
+static void put_size(char *at, size_t value) { memcpy(at, &value, sizeof value); }
+
+int cudaGetDeviceProperties(char *properties, int device) {
+  memset(properties, 0, 1008);
+  strcpy(properties, "Stand-in");
+  put_size(properties + 288, STAND_IN_BYTES);
+  put_size(properties + 296, 49152);
+  put_int(properties + 304, 65536);
+  put_int(properties + 308, 32);
+  put_int(properties + 320, 1024);
+  for (int i = 0; i < 3; i++) put_int(properties + 324 + 4 * i, i < 2 ? 1024 : 64);
+  for (int i = 0; i < 3; i++) put_int(properties + 336 + 4 * i, i < 1 ? 2147483647 : 65535);
+  put_size(properties + 352, 65536);
+  put_int(properties + 360, 8);
+  put_int(properties + 364, 6);
+  put_int(properties + 384, 40);
+  put_int(properties + 596, 6 << 20);
+  put_int(properties + 604, 1536);
+  put_size(properties + 624, 102400);
+  put_int(properties + 632, 65536);
+  put_size(properties + 672, SHARED_MEMORY);
+  return 0;
+}
+
+int cudaDeviceGetAttribute(int *value, int attribute, int device) {
+  switch (attribute) {
+    case 16: *value = 40; return 0;
+    case 75: *value = 8; return 0;
+    case 76: *value = 6; return 0;
+    case 97: *value = SHARED_MEMORY; return 0;
+    default: *value = 1; return 0;
+  }
+}
+
+int cudaDriverGetVersion(int *version) {
+  *version = 13000;
+  return 0;
+}
+
+int cudaRuntimeGetVersion(int *version) { return cudaDriverGetVersion(version); }
 
 int cudaMemGetInfo(size_t *free_bytes, size_t *total) {
   *free_bytes = STAND_IN_BYTES - taken;
@@ -29,26 +81,55 @@ int cudaMemGetInfo(size_t *free_bytes, size_t *total) {
   return 0;
 }
 
-/* What was in it before stands before the memory: its size. */
+/* A block's size stands before it. */
 int cudaMalloc(void **out, size_t bytes) {
   if (taken + bytes > STAND_IN_BYTES) return OUT_OF_MEMORY;
-  size_t *block = malloc(sizeof(size_t) + bytes);
+  size_t *block = malloc(256 + bytes);
   *block = bytes;
   taken += bytes;
-  *out = block + 1;
+  *out = (char *)block + 256;
   memset(*out, 0xaa, bytes);
   return 0;
 }
 
 int cudaFree(void *address) {
-  size_t *block = (size_t *)address - 1;
+  if (address == NULL) return 0;
+  size_t *block = (size_t *)((char *)address - 256);
   taken -= *block;
   free(block);
   return 0;
 }
 
+int cudaMallocHost(void **out, size_t bytes) {
+  *out = malloc(bytes);
+  return 0;
+}
+
+int cudaHostAlloc(void **out, size_t bytes, unsigned flags) { return cudaMallocHost(out, bytes); }
+
+int cudaFreeHost(void *address) {
+  free(address);
+  return 0;
+}
+
 int cudaMemset(void *address, int value, size_t bytes) {
   memset(address, value, bytes);
+  return 0;
+}
+
+int cudaMemsetAsync(void *address, int value, size_t bytes, void *stream) { return cudaMemset(address, value, bytes); }
+
+int cudaMemcpy(void *to, const void *from, size_t bytes, int kind) {
+  memmove(to, from, bytes);
+  return 0;
+}
+
+int cudaMemcpyAsync(void *to, const void *from, size_t bytes, int kind, void *stream) {
+  return cudaMemcpy(to, from, bytes, kind);
+}
+
+int cudaMemcpyFromSymbol(void *to, const void *symbol, size_t bytes, size_t offset, int kind) {
+  memset(to, 0, bytes);
   return 0;
 }
 
@@ -59,6 +140,65 @@ int cudaMemcpy2D(void *to, size_t to_pitch, const void *from, size_t from_pitch,
   return 0;
 }
 
+int cudaPointerGetAttributes(char *attributes, const void *address) {
+  memset(attributes, 0, 88);
+  put_int(attributes, 2);
+  return 0;
+}
+
+static int handed_out(void **out) {
+  *out = &something;
+  return 0;
+}
+
+int cudaStreamCreate(void **stream) { return handed_out(stream); }
+int cudaStreamCreateWithFlags(void **stream, unsigned flags) { return handed_out(stream); }
+int cudaEventCreate(void **event) { return handed_out(event); }
+int cudaEventCreateWithFlags(void **event, unsigned flags) { return handed_out(event); }
+
+int cudaStreamIsCapturing(void *stream, int *status) {
+  *status = 0;
+  return 0;
+}
+
+int cudaStreamEndCapture(void *stream, void **graph) {
+  stand_in_captures += 1;
+  return handed_out(graph);
+}
+
+int cudaGraphInstantiate(void **executable, void *graph, unsigned long long flags) { return handed_out(executable); }
+
+int cudaGraphLaunch(void *executable, void *stream) {
+  stand_in_graph_launches += 1;
+  return 0;
+}
+
+int cudaLaunchKernel(void) {
+  stand_in_kernel_launches += 1;
+  return 0;
+}
+
+/* What a compiler of CUDA 13 makes of a launch. */
+int __cudaLaunchKernel(void) { return cudaLaunchKernel(); }
+
+int cudaGetDriverEntryPointByVersion(const char *name, void **function, unsigned version, unsigned long long flags, int *found) {
+  *function = NULL;
+  if (found != NULL) *found = 1;
+  return 0;
+}
+
+int cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *blocks, const void *kernel, int size, size_t shared, unsigned flags) {
+  *blocks = 2;
+  return 0;
+}
+
+int cudaFuncGetAttributes(char *attributes, const void *kernel) {
+  memset(attributes, 0, 144);
+  return 0;
+}
+
+void *__cudaRegisterFatBinary(void *binary) { return &something; }
+
 int cudaDeviceSynchronize(void) { return 0; }
 
 const char *cudaGetErrorString(int error) {
@@ -68,3 +208,5 @@ const char *cudaGetErrorString(int error) {
     default: return "invalid argument";
   }
 }
+
+const char *cudaGetErrorName(int error) { return cudaGetErrorString(error); }

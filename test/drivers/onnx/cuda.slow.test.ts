@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +12,7 @@ import { CudaDevice } from "../../../drivers/onnx/runtime/cudart.ts";
 import type { TensorData } from "../../../drivers/onnx/runtime/session.ts";
 import { OperatorError } from "../../../src/errors.ts";
 import { embeddedModel, exportedModel } from "../../golden-data.ts";
+import { buildRuntime, compilerAtHand } from "./cuda-stand-in.ts";
 import { loadContext, removeCache } from "./driver-fixture.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "onnx-cuda-"));
@@ -88,79 +88,66 @@ describe.runIf(process.platform === "linux" && process.arch === "x64")("before a
     ));
 });
 
-const compiler = process.env["CC"] ?? "cc";
-const compilerAtHand = spawnSync(compiler, ["--version"]).status === 0;
+describe.runIf(compilerAtHand)("a GPU by CUDA's runtime, of which a stand-in is there", () => {
+  /** A piece of 16-bit elements as bytes, whichever memory it lies in. */
+  function bytesOf(piece: KvPiece, elements: number): Uint8Array {
+    const tensorOf = (data: TensorData | bigint) => ({ value: null, data, release() {} });
+    const { data } = piece.tensor({ tensor: tensorOf, gpuTensor: tensorOf }, 0, [elements]);
+    return new Uint8Array(typeof data === "bigint" ? koffi.view(data, 2 * elements) : data.buffer);
+  }
 
-describe.runIf(compilerAtHand && process.platform !== "win32")(
-  "a GPU by CUDA's runtime, of which a stand-in is there",
-  () => {
-    /** A piece of 16-bit elements as bytes, whichever memory it lies in. */
-    function bytesOf(piece: KvPiece, elements: number): Uint8Array {
-      const tensorOf = (data: TensorData | bigint) => ({ value: null, data, release() {} });
-      const { data } = piece.tensor({ tensor: tensorOf, gpuTensor: tensorOf }, 0, [elements]);
-      return new Uint8Array(typeof data === "bigint" ? koffi.view(data, 2 * elements) : data.buffer);
-    }
+  let built = 0;
+  function runtime(...definitions: string[]): string {
+    built += 1;
+    return buildRuntime(join(folder, `libcudart-${built}.so`), ...definitions);
+  }
 
-    let built = 0;
-    function runtime(...definitions: string[]): string {
-      built += 1;
-      const path = join(folder, `libcudart-${built}.so`);
-      const source = new URL("./cuda-runtime-stand-in.c", import.meta.url).pathname;
-      const flags = definitions.map((definition) => `-D${definition}`);
-      const made = spawnSync(compiler, ["-shared", "-fPIC", ...flags, "-o", path, source], {
-        encoding: "utf8",
+  test("what cannot be taken is told in CUDA's words", () => {
+    expect(() => new CudaDevice(runtime("STAND_IN_GPUS=0"), 0)).toThrow(
+      "CUDA, looking for GPUs: no CUDA-capable device is detected",
+    );
+    expect(() => new CudaDevice(runtime("STAND_IN_GPUS=2"), 2)).toThrow(
+      "device_id: 2: CUDA sees 2 GPUs, numbered from 0",
+    );
+    const gpu = new CudaDevice(runtime("STAND_IN_BYTES=1000"), 0);
+    expect(() => gpu.allocate(2000)).toThrow("CUDA, taking 2000 bytes of its memory: out of memory");
+  });
+
+  test("memory is zero at first, is counted, and is given back", () => {
+    const gpu = new CudaDevice(runtime("STAND_IN_BYTES=4096"), 0);
+    const address = gpu.allocate(1024);
+    expect(new Uint8Array(koffi.view(address, 1024)).every((byte) => byte === 0)).toBe(true);
+    expect(gpu.memory()).toEqual({ free: 3072, total: 4096 });
+    gpu.free(address);
+    expect(gpu.memory().free).toBe(4096);
+  });
+
+  test("slots are copied there as in main memory", () => {
+    const gpu = new CudaDevice(runtime("STAND_IN_BYTES=65536"), 0);
+    const shape = { layers: 2, heads: 3, headSize: 4, slots: 3, positions: 5 };
+    const element = "f16";
+    const memories = [mainMemory(element), gpuMemory(gpu, element)].map((memory) => {
+      const pieces: { bytes: Uint8Array }[] = [];
+      const pool = new KvPool(shape, {
+        piece(elements) {
+          const piece = memory.piece(elements);
+          pieces.push({ bytes: bytesOf(piece, elements) });
+          return piece;
+        },
       });
-      expect(made.stderr).toBe("");
-      return path;
-    }
-
-    test("what cannot be taken is told in CUDA's words", () => {
-      expect(() => new CudaDevice(runtime("STAND_IN_GPUS=0"), 0)).toThrow(
-        "CUDA, looking for GPUs: no CUDA-capable device is detected",
-      );
-      expect(() => new CudaDevice(runtime("STAND_IN_GPUS=2"), 2)).toThrow(
-        "device_id: 2: CUDA sees 2 GPUs, numbered from 0",
-      );
-      const gpu = new CudaDevice(runtime("STAND_IN_BYTES=1000"), 0);
-      expect(() => gpu.allocate(2000)).toThrow("CUDA, taking 2000 bytes of its memory: out of memory");
+      return { pool, pieces };
     });
-
-    test("memory is zero at first, is counted, and is given back", () => {
-      const gpu = new CudaDevice(runtime("STAND_IN_BYTES=4096"), 0);
-      const address = gpu.allocate(1024);
-      expect(new Uint8Array(koffi.view(address, 1024)).every((byte) => byte === 0)).toBe(true);
-      expect(gpu.memory()).toEqual({ free: 3072, total: 4096 });
-      gpu.free(address);
-      expect(gpu.memory().free).toBe(4096);
-    });
-
-    test("slots are copied there as in main memory", () => {
-      const gpu = new CudaDevice(runtime("STAND_IN_BYTES=65536"), 0);
-      const shape = { layers: 2, heads: 3, headSize: 4, slots: 3, positions: 5 };
-      const element = "f16";
-      const memories = [mainMemory(element), gpuMemory(gpu, element)].map((memory) => {
-        const pieces: { bytes: Uint8Array }[] = [];
-        const pool = new KvPool(shape, {
-          piece(elements) {
-            const piece = memory.piece(elements);
-            pieces.push({ bytes: bytesOf(piece, elements) });
-            return piece;
-          },
+    for (const { pool, pieces } of memories) {
+      for (const { bytes } of pieces)
+        bytes.forEach((_, at) => {
+          bytes[at] = at % 251;
         });
-        return { pool, pieces };
-      });
-      for (const { pool, pieces } of memories) {
-        for (const { bytes } of pieces)
-          bytes.forEach((_, at) => {
-            bytes[at] = at % 251;
-          });
-        pool.copy(0, 2, 3);
-      }
-      const [main, card] = memories;
-      expect(card?.pieces).toEqual(main?.pieces);
-      const free = gpu.memory().free;
-      card?.pool.release();
-      expect(gpu.memory().free - free).toBe(2 * 2 * 3 * 3 * 5 * 4 * 2);
-    });
-  },
-);
+      pool.copy(0, 2, 3);
+    }
+    const [main, card] = memories;
+    expect(card?.pieces).toEqual(main?.pieces);
+    const free = gpu.memory().free;
+    card?.pool.release();
+    expect(gpu.memory().free - free).toBe(2 * 2 * 3 * 3 * 5 * 4 * 2);
+  });
+});

@@ -68,7 +68,12 @@ test("a small model is left as it is", async () => {
 test.each([
   ["the model cannot be read", fixturePath("none.onnx"), 1, /none\.onnx/],
   ["the disk is too small", fixturePath("none.onnx"), 1e18, /bytes free on its disk/],
-  ["ONNX Runtime misplaces a matrix", fixturePath("narrow-q8-32-cpu/model.onnx"), 1, /no multiple of 64 bytes/],
+  [
+    "ONNX Runtime misplaces a matrix",
+    fixturePath("narrow-q8-32-cpu/model.onnx"),
+    1,
+    /no multiple of 64 bytes/,
+  ],
 ])("where %s, it is loaded from where it is, and the log says why", async (_, model, bytes, reason) => {
   await convertedCheckpoint(narrow, "narrow", { type: "q8", block: 32 });
   const reasons: unknown[] = [];
