@@ -161,6 +161,7 @@ async function roomFindings(model: BenchModel): Promise<Finding[]> {
       batchTokens: 512 + SLOTS,
       threads: 1,
       gpu: "none",
+      places: { libraries: undefined, cacheDir: "" },
       gpuLayers: null,
       mainGpu: null,
       tensorSplit: [],

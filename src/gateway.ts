@@ -64,7 +64,7 @@ const silent: LoadDisplay = { update: () => undefined, end: () => undefined };
  */
 export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const { config, drivers, folder, cacheDir, hub, log, showLoad, after } = parts;
-  const machine = parts.machine ?? thisMachine(drivers);
+  const machine = parts.machine ?? thisMachine(drivers, cacheDir);
   const monotonic = () => performance.now();
   const context = (
     { name, maxModelLen }: Pick<Route, "name" | "maxModelLen">,

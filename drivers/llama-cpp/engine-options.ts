@@ -1,3 +1,4 @@
+import type { CudaPlaces } from "../local/cuda-libraries.ts";
 import type { MemoryParts } from "./memory.ts";
 
 /** What the driver asks of the engine process; travels in the load message. */
@@ -12,6 +13,8 @@ export interface LlamaEngineOptions {
   /** Threads that compute. */
   readonly threads: number;
   readonly gpu: "auto" | "cuda" | "vulkan" | "metal" | "none";
+  /** Where CUDA's libraries are looked for. */
+  readonly places: CudaPlaces;
   /** Layers on the GPU; null: all of them, where there is a GPU. */
   readonly gpuLayers: number | null;
   /** Index of the one GPU that takes the whole model; null: all GPUs share it. */

@@ -8,7 +8,7 @@ import { attention } from "./attention.ts";
 import { LlamaContext } from "./context.ts";
 import type { LlamaEngineOptions } from "./engine-options.ts";
 import { type Pointer, progressCallback } from "./layout.ts";
-import { findLibraries, type Gpu } from "./library.ts";
+import { findLibraries } from "./library.ts";
 import {
   type Device,
   type Llama,
@@ -32,8 +32,8 @@ interface Runtime {
 const runtimes = new Map<string, Runtime>();
 
 /** Opens a build of llama.cpp the first time that it is asked for. */
-function openRuntime(gpu: Gpu, log: LoadLog): Runtime {
-  const libraries = findLibraries(gpu, { platform, arch });
+function openRuntime({ gpu, places }: LlamaEngineOptions, log: LoadLog): Runtime {
+  const libraries = findLibraries(gpu, { platform, arch }, places);
   const opened = runtimes.get(libraries.llama);
   if (opened !== undefined) {
     opened.llama.llama_log_set(log.callback, null);
@@ -52,7 +52,7 @@ const engine: EngineModule<LlamaEngineOptions> = {
     const log = new LoadLog();
     let runtime: Runtime | undefined;
     try {
-      runtime = openRuntime(options.gpu, log);
+      runtime = openRuntime(options, log);
       return await loadEngine(runtime, options, { log, onProgress });
     } finally {
       runtime?.llama.llama_log_set(runtime.callbacks.silence, null);

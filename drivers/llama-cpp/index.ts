@@ -1,11 +1,14 @@
 import { extname } from "node:path";
 import { defineDriver, type LoadContext, type ModelDescription } from "../../src/core/driver.ts";
+import { OperatorError } from "../../src/errors.ts";
+import type { CudaPlaces } from "../local/cuda-libraries.ts";
 import { describeLocal } from "../local/description.ts";
 import { startLocalModel } from "../local/index.ts";
-import { libraryFinding } from "../local/library-finding.ts";
+import { cudaFinding, libraryFinding } from "../local/library-finding.ts";
 import { roomOf, STEP_TOKENS } from "../local/options.ts";
 import { computingThreads } from "../local/threads.ts";
 import { Tokenizer } from "../local/tokenizer.ts";
+import { LLAMA_CUDA_PACKAGES } from "./cuda-package.ts";
 import type { LlamaEngineOptions } from "./engine-options.ts";
 import { findLibraries, installedGpuBuilds } from "./library.ts";
 import { modelNeed } from "./memory.ts";
@@ -21,7 +24,7 @@ export const llamaCpp = defineDriver({
   about:
     "Runs GPT-NeoX checkpoints and GGUF files with llama.cpp, in a child process for each model: on a CPU, and with one more install on CUDA and Vulkan.",
   options: llamaCppOptions,
-  paths: ["model"],
+  paths: ["model", "cuda_libraries"],
   need({ type, kv_type: kvType, parallel: slots, gpu, gpu_layers: layers }, model, { gpus, providers }) {
     if (model.shape.architecture !== "gpt_neox") return "llama.cpp has no GPT-J";
     if (gpu !== "auto" && gpu !== "none" && !providers.includes(gpu)) {
@@ -31,18 +34,22 @@ export const llamaCpp = defineDriver({
     return modelNeed(model, { type, kvType, slots, gpus: onCpu ? 0 : gpus.length });
   },
   model: ({ model }) => plannedModel(model),
-  providers: () => installedGpuBuilds(process),
-  diagnose({ gpus }) {
-    const found = [libraryFinding("llama.cpp", () => findLibraries("none", process).folder)];
-    if (!gpus.some(({ vendor }) => vendor === "nvidia")) return found;
-    const cuda = libraryFinding("CUDA build of llama.cpp", () => findLibraries("cuda", process).folder);
-    // Models run without it, on the processor.
-    return [...found, cuda.state === "problem" ? { ...cuda, state: "warning" } : cuda];
+  nativePackages: LLAMA_CUDA_PACKAGES,
+  providers: (cacheDir) => installedGpuBuilds(process, { cacheDir }),
+  diagnose({ gpus }, cacheDir) {
+    const places = { libraries: undefined, cacheDir };
+    const found = [libraryFinding("llama.cpp", () => findLibraries("none", process, places).folder)];
+    const wanted =
+      gpus.some(({ vendor }) => vendor === "nvidia") || installedGpuBuilds(process, places).includes("cuda");
+    if (!wanted) return found;
+    return [...found, cudaFinding("llama.cpp", () => findLibraries("cuda", process, places).folder)];
   },
   async inspect(options, context) {
     return describe(await readSource(options), options, context);
   },
   async load(options, context, signal) {
+    const places = { libraries: options.cuda_libraries, cacheDir: context.cacheDir };
+    requireBuild(options, places, context.name);
     const source = await readSource(options);
     const description = describe(source, options, context);
     const prepared = await source.prepare(context, signal);
@@ -52,7 +59,10 @@ export const llamaCpp = defineDriver({
         fingerprint: prepared.fingerprint,
         tokenizer: new Tokenizer(source.tokenizer, source.vocabularySize),
         endOfText: source.endOfText,
-        engine: { module: ENGINE, options: engineOptions(options, { source, description, prepared }) },
+        engine: {
+          module: ENGINE,
+          options: engineOptions(options, { source, description, prepared, places }),
+        },
         ...roomOf(options),
         context,
       },
@@ -73,11 +83,22 @@ interface Start {
   readonly source: ModelSource;
   readonly description: ModelDescription;
   readonly prepared: PreparedModel;
+  readonly places: CudaPlaces;
+}
+
+/** Throws OperatorError before a checkpoint is converted for a GPU that cannot be used. */
+function requireBuild({ gpu }: LlamaCppOptions, places: CudaPlaces, name: string): void {
+  if (gpu !== "cuda") return;
+  try {
+    findLibraries(gpu, process, places);
+  } catch (error) {
+    throw new OperatorError(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function engineOptions(
   options: LlamaCppOptions,
-  { source, description, prepared }: Start,
+  { source, description, prepared, places }: Start,
 ): LlamaEngineOptions {
   return {
     modelPath: prepared.path,
@@ -86,6 +107,7 @@ function engineOptions(
     batchTokens: STEP_TOKENS + options.parallel,
     threads: options.threads ?? computingThreads(prepared.bytes),
     gpu: options.gpu,
+    places,
     gpuLayers: options.gpu_layers ?? null,
     mainGpu: options.main_gpu ?? null,
     tensorSplit: options.tensor_split ?? [],

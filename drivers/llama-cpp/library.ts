@@ -1,6 +1,12 @@
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { env } from "node:process";
+import { packageFolder } from "../../src/core/native-package.ts";
+import { type FindInSystem, inThisSystem } from "../../src/machine/system-libraries.ts";
+import { type CudaPlaces, findCudaLibraries, requireCudaDriver } from "../local/cuda-libraries.ts";
+import { installCuda } from "../local/cuda-packages.ts";
+import { LLAMA_CUDA_LIBRARIES, LLAMA_CUDA_PACKAGE } from "./cuda-package.ts";
 
 export type Gpu = "auto" | "cuda" | "vulkan" | "metal" | "none";
 type Variant = Exclude<Gpu, "auto">;
@@ -34,20 +40,31 @@ export interface LibraryFolder {
   readonly folder: string;
   /** Folder with a GPU backend for older drivers, of a package of its own, where that is installed. */
   readonly extension: string | undefined;
+  /** Full paths of CUDA's libraries, in the order to open them before the build; none for other builds. */
+  readonly preload: readonly string[];
 }
 
 /** Gives the folder `bins` of an installed platform package, such as `linux-x64`; undefined where it is not installed. */
 export type FindPackage = (name: string) => string | undefined;
 
+/** Where a build is looked for, and what it opens. */
+export interface LibraryPlaces extends CudaPlaces {
+  /** Finds npm's packages, which come before those in the cache. */
+  readonly find?: FindPackage;
+  readonly system?: FindInSystem;
+}
+
 /**
  * The build to use. `auto` prefers a GPU build where one is installed; each of them runs on the CPU as well.
- * Throws with the command to run where the build is not installed, and where there is none for this machine.
+ * Throws with the command to run where the build is not installed, and where there is none for this machine; `cuda` also
+ * where a library that it opens is missing.
  */
 export function findLibraries(
   gpu: Gpu,
   { platform, arch }: { platform: string; arch: string },
-  find: FindPackage = findInstalled,
+  places: LibraryPlaces,
 ): LibraryFolder {
+  const find = finderOf(places);
   const variants = PACKAGES[`${platform}-${arch}`];
   if (variants === undefined) {
     throw new Error(
@@ -64,42 +81,78 @@ export function findLibraries(
   }
   for (const name of names) {
     const bins = find(name);
-    if (bins !== undefined) return libraryFiles(name, join(bins, name), find);
+    if (bins === undefined) continue;
+    const found = libraryFiles(name, join(bins, name), { find, install: installCommand(name, places) });
+    return { ...found, preload: name === CUDA_BUILD ? cudaLibraries(gpu, found, places) : [] };
   }
-  throw new Error(`The libraries of llama.cpp are not installed. Run: ${installCommand(names[0] ?? "")}`);
+  throw new Error(
+    `The libraries of llama.cpp are not installed. Run: ${installCommand(names[0] ?? "", places)}`,
+  );
 }
 
 /** The GPU builds that are installed for this machine. */
 export function installedGpuBuilds(
   { platform, arch }: { platform: string; arch: string },
-  find: FindPackage = findInstalled,
+  places: Pick<LibraryPlaces, "cacheDir" | "find">,
 ): string[] {
   const variants = PACKAGES[`${platform}-${arch}`] ?? {};
+  const find = finderOf(places);
   return (["cuda", "vulkan", "metal"] as const).filter((variant) => {
     const name = variants[variant];
     return name !== undefined && find(name) !== undefined;
   });
 }
 
-function installCommand(name: string): string {
+const CUDA_BUILD = "linux-x64-cuda";
+
+function finderOf({ cacheDir, find = findInstalled }: Pick<LibraryPlaces, "cacheDir" | "find">): FindPackage {
+  return (name) => find(name) ?? (name === CUDA_BUILD ? inCache(cacheDir) : undefined);
+}
+
+function inCache(cacheDir: string): string | undefined {
+  const bins = join(packageFolder(cacheDir, LLAMA_CUDA_PACKAGE), "bins");
+  return existsSync(bins) ? bins : undefined;
+}
+
+/** Where `cuda` is asked for, all must be there; a build for older drivers opens those of CUDA 12 instead. */
+function cudaLibraries(
+  gpu: Gpu,
+  { extension }: Pick<LibraryFolder, "extension">,
+  { libraries, cacheDir, system = inThisSystem(env) }: LibraryPlaces,
+): string[] {
+  const demanded = gpu === "cuda" && extension === undefined;
+  // Without the driver the build computes on the CPU, and cuBLAS would only take memory.
+  if (!demanded && system("libcuda.so.1") === undefined) return [];
+  const wanted = LLAMA_CUDA_LIBRARIES.map((one) => ({ ...one, optional: !demanded }));
+  const found = findCudaLibraries(wanted, { libraries, cacheDir }, system);
+  if (demanded) requireCudaDriver(system);
+  return found;
+}
+
+function installCommand(name: string, { cacheDir }: Pick<LibraryPlaces, "cacheDir">): string {
+  if (name === CUDA_BUILD) return installCuda(cacheDir);
   const names = [name, EXTENSIONS[name]].filter((each) => each !== undefined);
   const packages = names.map((each) => `@node-llama-cpp/${each}@${PACKAGE_VERSION}`);
   return `npm install --no-save ${packages.join(" ")}`;
 }
 
-function libraryFiles(name: string, folder: string, find: FindPackage): LibraryFolder {
+function libraryFiles(
+  name: string,
+  folder: string,
+  { find, install }: { find: FindPackage; install: string },
+): Omit<LibraryFolder, "preload"> {
   const files = existsSync(folder) ? readdirSync(folder) : [];
   const file = (pattern: RegExp): string => {
     const found = files.find((each) => pattern.test(each));
     if (found === undefined) {
-      throw new Error(`${folder} holds no file like ${pattern.source}. Run: ${installCommand(name)}`);
+      throw new Error(`${folder} holds no file like ${pattern.source}. Run: ${install}`);
     }
     return join(folder, found);
   };
   const extension = EXTENSIONS[name];
   const extensionBins = extension === undefined ? undefined : find(extension);
   return {
-    install: installCommand(name),
+    install,
     llama: file(/^(lib)?llama(\.\w+)?\.v[\d.]+\.(so|dylib|dll)$/),
     ggml: file(/^(lib)?ggml(\.\w+)?\.v[\d.]+\.(so|dylib|dll)$/),
     ggmlBase: file(/^(lib)?ggml-base\.(so|dylib|dll)$/),

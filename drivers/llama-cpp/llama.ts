@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import koffi, { type KoffiFunc, type LibraryHandle } from "koffi";
+import { preload } from "../local/preload.ts";
 import {
   type ContextParams,
   GPU_DEVICE_TYPES,
@@ -76,6 +77,7 @@ function open(path: string | null): LibraryHandle {
 
 /** Opens the libraries and checks that they are the expected release; loads no backend yet. Once a process. */
 export function openLlama(libraries: LibraryFolder): Llama {
+  preload(libraries.preload);
   // In this order each library finds those that it needs already loaded, whatever the platform's search path.
   const base = open(libraries.ggmlBase);
   const ggml = open(libraries.ggml);

@@ -19,6 +19,13 @@ export const llamaCppOptions = z
       .enum(["auto", "cuda", "vulkan", "metal", "none"])
       .default("auto")
       .describe("Which build of llama.cpp computes; `auto` takes an installed GPU build, else the CPU."),
+    cuda_libraries: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "Folder with CUDA 13's libraries (or a Python environment's site-packages with NVIDIA's wheels), before what `dolly install cuda` brought and what the system has.",
+      ),
     gpu_layers: z.int().min(0).optional().describe("Layers of the model on the GPU; by default all of them."),
     main_gpu: z
       .int()

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { env } from "node:process";
 import { type NativePackage, packageFolder } from "../../src/core/native-package.ts";
 import { type FindInSystem, inThisSystem } from "../../src/machine/system-libraries.ts";
-import { CUDA_MACHINE, INSTALL_CUDA } from "./cuda-packages.ts";
+import { CUDA_MACHINE, installCuda } from "./cuda-packages.ts";
 
 /** Where CUDA's libraries are looked for, in this order; then where the system's loader does. */
 export interface CudaPlaces {
@@ -36,7 +36,7 @@ export function requireCudaMachine({ platform, arch }: { platform: string; arch:
 export function requireCudaDriver(system: FindInSystem = inThisSystem(env)): void {
   if (system("libcuda.so.1") !== undefined) return;
   throw new Error(
-    "libcuda.so.1 is not found: NVIDIA's driver is not installed on this machine, or not passed into this container. It comes with the driver, release 580 or newer; containers get it from the NVIDIA Container Toolkit (docker run --gpus all).",
+    "libcuda.so.1 is not found: it comes with NVIDIA's driver, release 580 or newer, which this machine lacks or does not pass into this container (docker run --gpus all).",
   );
 }
 
@@ -77,7 +77,7 @@ export function requireNamedFolder({ libraries }: CudaPlaces): void {
 function missing({ soname, package: { name } }: CudaLibrary, places: CudaPlaces): never {
   const other = otherRelease(soname, places);
   const instead = other === undefined ? "" : ` (${other} is another release)`;
-  throw new Error(`${soname} of ${name} is not found${instead}. Run: ${INSTALL_CUDA}`);
+  throw new Error(`${soname} of ${name} is not found${instead}. Run: ${installCuda(places.cacheDir)}`);
 }
 
 /** `libcudart.so.12` where `libcudart.so.13` is wanted. */

@@ -3,8 +3,9 @@ import type { NativePackage } from "../../src/core/native-package.ts";
 /** CUDA's libraries are fetched for this machine only. */
 export const CUDA_MACHINE = "linux-x64";
 
-/** The command that brings every library that CUDA takes. */
-export const INSTALL_CUDA = "dolly install cuda";
+/** The command that brings every library that CUDA takes into a cache. */
+export const installCuda = (cacheDir: string): string =>
+  `dolly install cuda --cache-dir ${/[^\w./-]/.test(cacheDir) ? JSON.stringify(cacheDir) : cacheDir}`;
 
 export const NVIDIA_LICENCE = /\.dist-info\/licenses\/(License\.txt)$/;
 

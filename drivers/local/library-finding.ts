@@ -14,3 +14,9 @@ export function libraryFinding(what: string, find: () => string): Finding {
     return { what, state: "problem", detail, ...(mend === undefined ? {} : { mend }) };
   }
 }
+
+/** The same of an engine's build for CUDA; without it models run on the processor. */
+export function cudaFinding(engine: string, find: () => string): Finding {
+  const finding = libraryFinding(`CUDA build of ${engine}`, find);
+  return finding.state === "problem" ? { ...finding, state: "warning" } : finding;
+}

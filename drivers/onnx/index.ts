@@ -4,7 +4,7 @@ import { OperatorError } from "../../src/errors.ts";
 import { readCheckpointHeader } from "../local/checkpoint/index.ts";
 import { describeLocal } from "../local/description.ts";
 import { startLocalModel } from "../local/index.ts";
-import { libraryFinding } from "../local/library-finding.ts";
+import { cudaFinding, libraryFinding } from "../local/library-finding.ts";
 import { roomOf } from "../local/options.ts";
 import { Tokenizer } from "../local/tokenizer.ts";
 import type { CudaPlace } from "./engine-options.ts";
@@ -12,7 +12,8 @@ import { findExport } from "./exported/files.ts";
 import { DEFAULT_BLOCK, precisionOf } from "./graph/precision.ts";
 import { modelNeed } from "./memory.ts";
 import { type OnnxOptions, onnxOptions } from "./options.ts";
-import { findCudaLibrary, findLibrary } from "./runtime/library.ts";
+import { ONNX_CUDA_PACKAGES } from "./runtime/cuda-packages.ts";
+import { findCudaLibrary, findLibrary, hasCudaBuild } from "./runtime/library.ts";
 import { modelName, readSource } from "./source.ts";
 
 /** The GPU that a placement asks for; null for a CPU. Throws OperatorError where a library for it is missing. */
@@ -48,7 +49,15 @@ export const onnx = defineDriver({
     const exported = await findExport(model);
     return { shape: (await readCheckpointHeader(exported?.folder ?? model)).config };
   },
-  diagnose: () => [libraryFinding("ONNX Runtime", () => findLibrary(process).path)],
+  nativePackages: ONNX_CUDA_PACKAGES,
+  providers: (cacheDir) => (hasCudaBuild(process, cacheDir) ? ["cuda"] : []),
+  diagnose({ gpus }, cacheDir) {
+    const found = [libraryFinding("ONNX Runtime", () => findLibrary(process).path)];
+    const wanted = gpus.some(({ vendor }) => vendor === "nvidia") || hasCudaBuild(process, cacheDir);
+    if (!wanted) return found;
+    const places = { libraries: undefined, cacheDir };
+    return [...found, cudaFinding("ONNX Runtime", () => findCudaLibrary(process, places).path)];
+  },
   async inspect(options, context) {
     const source = await readSource(options);
     cudaPlace(options, context);

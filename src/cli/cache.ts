@@ -1,9 +1,14 @@
-import { resolve } from "node:path";
-import { defaultCacheFolder } from "../config/cache-folder.ts";
 import { gigabytes } from "../core/gigabytes.ts";
 import { OperatorError } from "../errors.ts";
 import { hubOf } from "../hub/hub.ts";
-import { type CacheEntry, convertedEntries, damageOf, pulledEntries } from "../model-cache/entries.ts";
+import {
+  type CacheEntry,
+  convertedEntries,
+  damageOf,
+  installedEntries,
+  pulledEntries,
+} from "../model-cache/entries.ts";
+import { namedCacheFolder } from "./cache-folder.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface CacheFlags {
@@ -11,20 +16,21 @@ export interface CacheFlags {
   readonly json?: boolean;
 }
 
-/** What is in the folder of converted models and in the Hub's cache, the largest first. */
-export async function cacheEntries(
-  { cacheDir }: CacheFlags,
-  { platform, env, home, cwd }: Terminal,
-): Promise<CacheEntry[]> {
-  const named = cacheDir ?? (env["DOLLY_CACHE"] || undefined);
-  const folder = named === undefined ? defaultCacheFolder(platform, env, home) : resolve(cwd, named);
-  const found = [...(await convertedEntries(folder)), ...(await pulledEntries(hubOf(env, home).cache))];
+/** What is in the gateway's own cache and in the Hub's, the largest first. */
+export async function cacheEntries({ cacheDir }: CacheFlags, terminal: Terminal): Promise<CacheEntry[]> {
+  const folder = namedCacheFolder(cacheDir, terminal);
+  const { env, home } = terminal;
+  const found = [
+    ...(await convertedEntries(folder)),
+    ...(await installedEntries(folder)),
+    ...(await pulledEntries(hubOf(env, home).cache)),
+  ];
   return found.sort((one, other) => other.bytes - one.bytes);
 }
 
 export const day = (at: number): string => (at === 0 ? "never" : new Date(at).toISOString().slice(0, 10));
 
-/** Lists the models that were converted or pulled, the largest first. */
+/** Lists the models that were converted or pulled and the libraries that were installed, the largest first. */
 export async function listCache(flags: CacheFlags, terminal: Terminal): Promise<void> {
   const found = await cacheEntries(flags, terminal);
   if (flags.json) {

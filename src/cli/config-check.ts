@@ -2,6 +2,7 @@ import { instructAliases } from "../config/names.ts";
 import { bindPlacements } from "../config/routes.ts";
 import type { Driver } from "../core/driver.ts";
 import { thisMachine } from "../machine/this-machine.ts";
+import { cacheFolder } from "./cache-folder.ts";
 import { configFromFile, type Surroundings } from "./config-source.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -17,7 +18,7 @@ export function checkConfig(
     file === undefined ? {} : { config: file },
     around,
   );
-  const machine = thisMachine(drivers);
+  const machine = thisMachine(drivers, cacheFolder({ config, folder }, terminal));
   const lines = [`${source}: valid`, `listens on ${config.host}, port ${config.port}`];
   for (const [name, model] of Object.entries(config.models)) {
     const template = model.template ?? "chosen from the tokenizer";

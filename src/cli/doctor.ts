@@ -1,15 +1,17 @@
-import { existsSync, readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import { defaultCacheFolder } from "../config/cache-folder.ts";
+import { readFileSync } from "node:fs";
 import type { Driver } from "../core/driver.ts";
 import type { Finding } from "../core/finding.ts";
 import { configFindings } from "../doctor/config-findings.ts";
 import { folderFinding } from "../doctor/folder-findings.ts";
 import { machineFindings } from "../doctor/machine-findings.ts";
+import { packageFindings } from "../doctor/package-findings.ts";
 import { OperatorError } from "../errors.ts";
 import { hubOf } from "../hub/hub.ts";
 import { askProgram } from "../machine/gpu-list.ts";
+import { inThisSystem } from "../machine/system-libraries.ts";
 import { thisMachine } from "../machine/this-machine.ts";
+import { packagesOf } from "../native/packages.ts";
+import { cacheFolder, namedCacheFolder } from "./cache-folder.ts";
 import { configFromFile, type LoadedConfig } from "./config-source.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -34,22 +36,19 @@ const MARKS: Readonly<Record<Finding["state"], string>> = {
 /** Looks at the machine and at what the config wants of it. Throws OperatorError where something will not work. */
 export async function doctorCommand(flags: DoctorFlags, parts: Parts): Promise<void> {
   const { terminal, drivers } = parts;
-  const { env, home, platform, cwd } = terminal;
-  const machine = thisMachine(drivers)();
+  const { env, home } = terminal;
+  const loaded = load(flags, parts);
+  const cacheDir = "config" in loaded ? cacheFolder(loaded, terminal) : namedCacheFolder(undefined, terminal);
+  const machine = thisMachine(drivers, cacheDir)();
   const findings = machineFindings({
     machine,
     nodeVersion: process.version,
     ask: askProgram,
     read,
-    exists: existsSync,
-    loaderPath: env["LD_LIBRARY_PATH"] ?? "",
+    system: inThisSystem(env),
   });
-  for (const driver of drivers) findings.push(...driver.diagnose(machine));
-  const loaded = load(flags, parts);
-  const { folder = cwd, config } = "config" in loaded ? loaded : {};
-  const cacheDir = config?.cache_dir
-    ? resolve(folder, config.cache_dir)
-    : env["DOLLY_CACHE"] || defaultCacheFolder(platform, env, home);
+  for (const driver of drivers) findings.push(...driver.diagnose(machine, cacheDir));
+  findings.push(...(await packageFindings(packagesOf(drivers), machine, cacheDir)));
   findings.push(await folderFinding("Cache of converted models", cacheDir));
   findings.push(await folderFinding("Cache of pulled models", hubOf(env, home).cache));
   if ("finding" in loaded) findings.push(loaded.finding);

@@ -5,11 +5,12 @@ import { join, resolve } from "node:path";
 import { z } from "zod";
 import type { Driver } from "../core/driver.ts";
 import { OperatorError } from "../errors.ts";
+import { cacheFolder } from "./cache-folder.ts";
 import { cardTable } from "./card/benchmark.ts";
 import { runHarness } from "./card/harness.ts";
 import { harnessPython } from "./card/python.ts";
 import type { LoadedConfig } from "./config-source.ts";
-import { cacheFolder, withGateway } from "./eval-gateway.ts";
+import { withGateway } from "./eval-gateway.ts";
 import { packageFolder } from "./package.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -1,17 +1,11 @@
-import { resolve } from "node:path";
-import { defaultCacheFolder } from "../config/cache-folder.ts";
 import type { Driver } from "../core/driver.ts";
 import { createGateway } from "../gateway.ts";
 import { hubOf } from "../hub/hub.ts";
 import { createLog } from "../telemetry/log.ts";
+import { cacheFolder } from "./cache-folder.ts";
 import type { LoadedConfig } from "./config-source.ts";
 import { showProgress } from "./progress.ts";
 import { after, type Terminal } from "./terminal.ts";
-
-/** Folder of converted models, and of what measurements keep. */
-export function cacheFolder({ config, folder }: LoadedConfig, { platform, env, home }: Terminal): string {
-  return config.cache_dir ? resolve(folder, config.cache_dir) : defaultCacheFolder(platform, env, home);
-}
 
 /** Measures something through the API of a gateway that is started for it and listens to this machine only. */
 export async function withGateway<Result>(

@@ -10,6 +10,7 @@ import { gpuFrom } from "../machine/gpu-argument.ts";
 import { thisMachine } from "../machine/this-machine.ts";
 import { type PlanRow, plan } from "../placement/plan.ts";
 import { KNOWN_MODELS } from "../placement/shapes.ts";
+import { cacheFolder } from "./cache-folder.ts";
 import { configFromFile, type Surroundings } from "./config-source.ts";
 import { packageFolder } from "./package.ts";
 import { planTable } from "./plan-table.ts";
@@ -34,11 +35,12 @@ export async function planCommand(
     templates,
   }: { terminal: Terminal; drivers: readonly Driver[]; templates: readonly string[] },
 ): Promise<void> {
-  const { machine, bandwidth } = machineOf(flags, drivers);
   const around: Surroundings = { env: terminal.env, cwd: terminal.cwd, drivers, templates };
+  const configs = filesOf(flags).map((config) => configFromFile({ config }, around));
+  const cacheDir = configs[0] === undefined ? "" : cacheFolder(configs[0], terminal);
+  const { machine, bandwidth } = machineOf(flags, drivers, cacheDir);
   const models: { model: string; rows: PlanRow[] }[] = [];
-  for (const file of filesOf(flags)) {
-    const { config, folder } = configFromFile(file === undefined ? {} : { config: file }, around);
+  for (const { config, folder } of configs) {
     for (const [name, model] of Object.entries(config.models)) {
       if (flags.model !== undefined && name !== flags.model && flags.config !== undefined) continue;
       models.push({ model: name, rows: await planned(name, model, { folder, drivers, machine, bandwidth }) });
@@ -53,7 +55,7 @@ export async function planCommand(
 }
 
 /** The config that was named, or the presets of the models that are meant. */
-function filesOf({ config, model }: PlanFlags): (string | undefined)[] {
+function filesOf({ config, model }: PlanFlags): string[] {
   if (config !== undefined) return [config];
   const known = Object.keys(KNOWN_MODELS);
   if (model !== undefined && !known.includes(model)) {
@@ -70,13 +72,14 @@ function filesOf({ config, model }: PlanFlags): (string | undefined)[] {
 function machineOf(
   { gpu, count, machine: file, thisMachine: own }: PlanFlags,
   drivers: readonly Driver[],
+  cacheDir: string,
 ): { machine: MachineFacts; bandwidth: number | null } {
   const named = [gpu, file, own].filter((flag) => flag !== undefined && flag !== false);
   if (named.length > 1) {
     throw new OperatorError("give one of --gpu, --machine and --this-machine", { exitStatus: 2 });
   }
   if (file !== undefined) return { machine: describedMachine(file), bandwidth: null };
-  const here = thisMachine(drivers)();
+  const here = thisMachine(drivers, cacheDir)();
   if (gpu === undefined) {
     if (count !== undefined) throw new OperatorError("--count goes with --gpu", { exitStatus: 2 });
     return { machine: here, bandwidth: measureMainMemory() * Math.min(here.cores, 2) };

@@ -10,6 +10,7 @@ import { type ServeFlags, serveConfig } from "./config-source.ts";
 import { type ConvertFlags, convert, FORMAT_TYPES, FORMATS } from "./convert.ts";
 import type { DoctorFlags } from "./doctor.ts";
 import { addEvalCommands } from "./eval-commands.ts";
+import type { InstallFlags } from "./install.ts";
 import { printKeyHash, printNewKey } from "./keys.ts";
 import { packageVersion } from "./package.ts";
 import type { PlanFlags } from "./plan.ts";
@@ -105,6 +106,16 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
     });
 
   root
+    .command("install")
+    .description("Fetch the libraries that engines open to compute on GPUs, from their makers' packages.")
+    .argument("<what>", "cuda: for both local engines, on Linux x64")
+    .option("--cache-dir <folder>", "folder of the gateway's cache (DOLLY_CACHE)")
+    .action(async (what: string, flags: InstallFlags) => {
+      const { installCommand } = await import("./install.ts");
+      await installCommand(what, flags, { terminal, drivers });
+    });
+
+  root
     .command("doctor")
     .description(
       "Look at this machine and at what a config wants of it, and say what is missing and how to mend it.",
@@ -115,7 +126,9 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
       const { doctorCommand } = await import("./doctor.ts");
       await doctorCommand(flags, { terminal, drivers, templates });
     });
-  const cache = root.command("cache").description("Look after converted and pulled models.");
+  const cache = root
+    .command("cache")
+    .description("Look after converted and pulled models, and installed libraries.");
   const cached = (name: string): Command =>
     cache
       .command(name)

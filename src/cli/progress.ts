@@ -32,7 +32,7 @@ export function showProgress(first: string, parts: ProgressParts): LoadDisplay {
       note(`\r\u001b[K${barLine(current, columns)}`);
     } else {
       const line = plainLine(current);
-      if (line !== written) note(`${line}\n`);
+      if (line !== written) note(`${line}${detailOf(current)}\n`);
       written = line;
     }
   };
@@ -53,13 +53,16 @@ export function showProgress(first: string, parts: ProgressParts): LoadDisplay {
   };
 }
 
+const detailOf = ({ detail }: Progress): string => (detail === undefined ? "" : ` (${detail})`);
+
 const percent = (fraction: number): string => `${Math.floor(fraction * 100)} %`;
 
-function barLine({ task, fraction }: Progress, columns: number): string {
+function barLine(progress: Progress, columns: number): string {
+  const { task, fraction } = progress;
   const filled = Math.round(fraction * BAR_WIDTH);
   const bar = `[${"#".repeat(filled)}${"-".repeat(BAR_WIDTH - filled)}] ${percent(fraction).padStart(5)}  `;
   // One column is left free: a full line would wrap and scroll.
-  return `${bar}${task}`.slice(0, columns - 1);
+  return `${bar}${task}${detailOf(progress)}`.slice(0, columns - 1);
 }
 
 function plainLine({ task, fraction }: Progress): string {

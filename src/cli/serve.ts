@@ -1,11 +1,10 @@
-import { resolve } from "node:path";
-import { defaultCacheFolder } from "../config/cache-folder.ts";
 import type { Driver } from "../core/driver.ts";
 import { GatewayError, OperatorError } from "../errors.ts";
 import { createGateway, type Gateway } from "../gateway.ts";
 import { hubOf } from "../hub/hub.ts";
 import { createLog } from "../telemetry/log.ts";
 import { type BannerModel, banner } from "./banner.ts";
+import { cacheFolder } from "./cache-folder.ts";
 import type { LoadedConfig } from "./config-source.ts";
 import { packageVersion } from "./package.ts";
 import { showProgress } from "./progress.ts";
@@ -21,7 +20,7 @@ export async function serve(
   terminal: Terminal,
   drivers: readonly Driver[],
 ): Promise<void> {
-  const { env, platform, home, note, columns } = terminal;
+  const { env, home, note, columns } = terminal;
   const monotonic = () => performance.now();
   const log = createLog(config.log_level);
   for (const warning of warnings) log.warn({ file: source }, warning);
@@ -29,7 +28,7 @@ export async function serve(
     config,
     drivers,
     folder,
-    cacheDir: config.cache_dir ? resolve(folder, config.cache_dir) : defaultCacheFolder(platform, env, home),
+    cacheDir: cacheFolder({ config, folder }, terminal),
     log,
     ...(read === undefined ? {} : { source: { name: source, read } }),
     hub: hubOf(env, home),

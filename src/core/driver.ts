@@ -3,6 +3,7 @@ import type { Finding } from "./finding.ts";
 import type { GenerationEvent, GenerationRequest, Token } from "./generation.ts";
 import type { Log } from "./log.ts";
 import type { MachineFacts } from "./machine.ts";
+import type { NativePackage } from "./native-package.ts";
 import type { ModelNeed, PlannedModel } from "./need.ts";
 import type { Prompt } from "./prompt.ts";
 
@@ -68,6 +69,8 @@ export interface Progress {
   readonly task: string;
   /** 0 to 1. */
   readonly fraction: number;
+  /** How it goes at the moment, such as "84 MB/s, 54 s left". */
+  readonly detail?: string;
 }
 
 export interface LoadContext {
@@ -116,10 +119,12 @@ export interface Driver {
   /** Parses the options of one placement. */
   bind(options: unknown): BoundDriver;
   plan(options: unknown): Planned;
-  /** Builds for GPUs that are installed, such as `cuda`. */
-  providers(): readonly string[];
+  /** Packages of libraries that it can open and that `dolly install` brings into a cache. */
+  readonly nativePackages: readonly NativePackage[];
+  /** Builds for GPUs that are installed, by npm or in a cache, such as `cuda`. */
+  providers(cacheDir: string): readonly string[];
   /** Whether what it needs on such a machine is installed. */
-  diagnose(machine: Pick<MachineFacts, "gpus">): readonly Finding[];
+  diagnose(machine: Pick<MachineFacts, "gpus">, cacheDir: string): readonly Finding[];
 }
 
 export interface DriverDefinition<Options extends ZodObject> {
@@ -133,8 +138,9 @@ export interface DriverDefinition<Options extends ZodObject> {
     machine: Pick<MachineFacts, "gpus" | "providers">,
   ): ModelNeed | string | undefined;
   model?(options: output<Options>): Promise<PlannedModel>;
-  providers?(): readonly string[];
-  diagnose?(machine: Pick<MachineFacts, "gpus">): readonly Finding[];
+  readonly nativePackages?: readonly NativePackage[];
+  providers?(cacheDir: string): readonly string[];
+  diagnose?(machine: Pick<MachineFacts, "gpus">, cacheDir: string): readonly Finding[];
   inspect(options: output<Options>, context: LoadContext): Promise<ModelDescription>;
   load(options: output<Options>, context: LoadContext, signal: AbortSignal): Promise<Model>;
 }
@@ -146,8 +152,9 @@ export function defineDriver<Options extends ZodObject>(definition: DriverDefini
     about,
     options,
     paths,
-    providers: () => definition.providers?.() ?? [],
-    diagnose: (machine) => definition.diagnose?.(machine) ?? [],
+    nativePackages: definition.nativePackages ?? [],
+    providers: (cacheDir) => definition.providers?.(cacheDir) ?? [],
+    diagnose: (machine, cacheDir) => definition.diagnose?.(machine, cacheDir) ?? [],
     bind(raw) {
       const parsed = options.parse(raw);
       return {

@@ -1,8 +1,8 @@
-import { join } from "node:path";
 import type { Finding } from "../core/finding.ts";
 import { gigabytes } from "../core/gigabytes.ts";
 import type { MachineFacts } from "../core/machine.ts";
 import type { Ask } from "../machine/gpu-list.ts";
+import type { FindInSystem } from "../machine/system-libraries.ts";
 
 export interface MachineSources {
   readonly machine: MachineFacts;
@@ -10,9 +10,7 @@ export interface MachineSources {
   readonly ask: Ask;
   /** Text of a file; undefined where it cannot be read. */
   read(path: string): string | undefined;
-  exists(path: string): boolean;
-  /** LD_LIBRARY_PATH: folders that the loader searches before its own, parted by colons. */
-  readonly loaderPath: string;
+  readonly system: FindInSystem;
 }
 
 /** Oldest Node, as package.json says. */
@@ -65,11 +63,8 @@ const memoryFinding = ({ memory, availableMemory }: MachineFacts): Finding => ({
   detail: `${gigabytes(memory)}, ${gigabytes(availableMemory)} available`,
 });
 
-/** What the CUDA builds open. */
-const CUDA_LIBRARIES = ["libcudart.so.13", "libcublas.so.13", "libcuda.so.1"];
-
-function gpuFindings({ machine, ask, exists, loaderPath }: MachineSources): Finding[] {
-  const { gpus, providers, platform } = machine;
+function gpuFindings({ machine, system }: MachineSources): Finding[] {
+  const { gpus, platform } = machine;
   if (gpus.length === 0) {
     return [{ what: "GPU", state: "note", detail: "none that nvidia-smi or rocm-smi lists" }];
   }
@@ -80,25 +75,21 @@ function gpuFindings({ machine, ask, exists, loaderPath }: MachineSources): Find
       detail: `${name}, ${gigabytes(memory)}, ${gigabytes(freeMemory)} free`,
     }),
   );
-  if (!gpus.some(({ vendor }) => vendor === "nvidia")) return listed;
-  // What they are opened by says itself that it is not installed: the driver.
-  if (!providers.includes("cuda") || platform !== "linux") return listed;
-  const known = ask("ldconfig", ["-p"]) ?? "";
-  const folders = loaderPath.split(":").filter((folder) => folder !== "");
-  const missing = CUDA_LIBRARIES.filter(
-    (library) => !known.includes(library) && !folders.some((folder) => exists(join(folder, library))),
-  );
-  return [
-    ...listed,
-    missing.length === 0
-      ? { what: "CUDA libraries", state: "ok", detail: CUDA_LIBRARIES.join(", ") }
-      : {
-          what: "CUDA libraries",
-          state: "problem",
-          detail: `the loader finds no ${missing.join(", ")}`,
-          mend: "install the NVIDIA driver and the CUDA 13 runtime, or name their folder in LD_LIBRARY_PATH",
-        },
-  ];
+  const nvidia = gpus.some(({ vendor }) => vendor === "nvidia");
+  return nvidia && platform === "linux" ? [...listed, driverFinding(system)] : listed;
+}
+
+/** What nvidia-smi lists can be computed with once a process can open the driver's own library. */
+function driverFinding(system: FindInSystem): Finding {
+  const library = system("libcuda.so.1");
+  return library === undefined
+    ? {
+        what: "NVIDIA driver",
+        state: "problem",
+        detail: "the loader finds no libcuda.so.1",
+        mend: "install NVIDIA's driver, release 580 or newer (in a container: the NVIDIA Container Toolkit, and --gpus all)",
+      }
+    : { what: "NVIDIA driver", state: "ok", detail: library };
 }
 
 function dockerFinding(ask: Ask): Finding {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { OperatorError } from "../errors.ts";
+import { reasonOf } from "../transfer/fetch-whole.ts";
 import type { Hub, Repository } from "./hub.ts";
 
 /** A file of a repository. */
@@ -65,12 +66,6 @@ export async function askHub(
   if (response.status === 404)
     throw new OperatorError(`${what}: there is no such repository, revision or file at ${hub.endpoint}`);
   throw new OperatorError(`${what}: ${hub.endpoint} answered ${response.status}; try again later`);
-}
-
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  return cause instanceof Error ? cause.message || cause.name : error.message;
 }
 
 /** The files of a repository at its revision. Throws OperatorError. */

@@ -1,7 +1,8 @@
-import { mkdir, stat, statfs, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { gigabytes } from "../core/gigabytes.ts";
 import { OperatorError } from "../errors.ts";
+import { sizeOf } from "../transfer/fetch-whole.ts";
+import { requireSpace } from "../transfer/require-space.ts";
 import { download } from "./download.ts";
 import { type Hub, keptSnapshot, type Repository, repositoryFolder } from "./hub.ts";
 import { type HubFile, listFiles, neededFiles } from "./listing.ts";
@@ -37,7 +38,7 @@ export async function pull(
       `${repository.id}: holds no weights that are served (model.safetensors or pytorch_model.bin, or their shards)`,
     );
   }
-  await requireSpace(hub, folder, needed);
+  await requireRoom(hub, folder, needed);
   const total = needed.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;
   const onBytes = (bytes: number): void => {
@@ -54,22 +55,12 @@ export async function pull(
 }
 
 /** Throws OperatorError where the disk has no room for what is missing. */
-async function requireSpace({ cache }: Hub, folder: string, files: readonly HubFile[]): Promise<void> {
-  await mkdir(cache, { recursive: true });
+async function requireRoom({ cache }: Hub, folder: string, files: readonly HubFile[]): Promise<void> {
   let missing = 0;
   for (const { hash, bytes } of files) {
     const blob = join(folder, "blobs", hash);
-    const sizes = [blob, `${blob}.incomplete`].map((path) =>
-      stat(path).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    );
-    missing += Math.max(0, bytes - Math.max(...(await Promise.all(sizes))));
+    const sizes = await Promise.all([sizeOf(blob), sizeOf(`${blob}.incomplete`)]);
+    missing += Math.max(0, bytes - Math.max(...sizes));
   }
-  const { bavail, bsize } = await statfs(cache);
-  if (bavail * bsize >= missing) return;
-  throw new OperatorError(
-    `${cache}: has ${gigabytes(bavail * bsize)} free, and ${gigabytes(missing)} are to be fetched; make room, or name another folder with HF_HUB_CACHE`,
-  );
+  await requireSpace(cache, missing, "HF_HUB_CACHE");
 }

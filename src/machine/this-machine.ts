@@ -4,12 +4,15 @@ import { availableMemory } from "./available-memory.ts";
 import { machineFacts } from "./facts.ts";
 
 /** What the machine has that this process runs on, looked at once, when it is first asked for. */
-export function thisMachine(drivers: readonly Pick<Driver, "providers">[]): () => MachineFacts {
+export function thisMachine(
+  drivers: readonly Pick<Driver, "providers">[],
+  cacheDir: string,
+): () => MachineFacts {
   let known: MachineFacts | undefined;
   return () => {
     known ??= machineFacts({
       available: availableMemory,
-      providers: () => [...new Set(drivers.flatMap(({ providers }) => providers()))],
+      providers: () => [...new Set(drivers.flatMap(({ providers }) => providers(cacheDir)))],
     });
     return known;
   };

@@ -4,11 +4,12 @@ import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
+import { packagesFolder } from "../core/native-package.ts";
 
-/** One converted model, or one that was pulled. */
+/** One converted model, one that was pulled, or one package of libraries. */
 export interface CacheEntry {
-  readonly kind: "converted" | "pulled";
-  /** What it is, such as `dolly-v2-3b-q4_0.gguf` or `databricks/dolly-v2-3b`. */
+  readonly kind: "converted" | "pulled" | "installed";
+  /** What it is, such as `dolly-v2-3b-q4_0.gguf`, `databricks/dolly-v2-3b` or `nvidia-cublas-13.1.0.3`. */
   readonly name: string;
   readonly folder: string;
   readonly bytes: number;
@@ -20,7 +21,7 @@ export interface CacheEntry {
 
 const MANIFEST = "manifest.json";
 
-/** What a converted entry says of its files (drivers/local/model-cache.ts writes it). */
+/** What a converted entry says of its files (drivers/local/model-cache.ts writes it), and an installed one (src/native/install.ts). */
 const manifestSchema = z.looseObject({
   files: z.array(z.looseObject({ name: z.string(), bytes: z.number(), sha256: z.string() })).min(1),
 });
@@ -53,6 +54,18 @@ export async function convertedEntries(cacheDir: string): Promise<CacheEntry[]> 
       bytes: await folderBytes(folder),
       ...(await timesOf(folder)),
     });
+  }
+  return found;
+}
+
+/** The packages of libraries that `dolly install` brought into a cache folder, and what it left of others. */
+export async function installedEntries(cacheDir: string): Promise<CacheEntry[]> {
+  const found: CacheEntry[] = [];
+  for (const { name, isDirectory } of await folders(packagesFolder(cacheDir))) {
+    if (!isDirectory) continue;
+    const folder = join(packagesFolder(cacheDir), name);
+    const times = await timesOf(folder);
+    found.push({ kind: "installed", name, folder, bytes: await folderBytes(folder), ...times });
   }
   return found;
 }
@@ -104,10 +117,10 @@ async function timesOf(folder: string): Promise<Pick<CacheEntry, "usedAt" | "cha
 
 /** What is wrong with an entry; undefined where it is whole. Every byte is read. */
 export async function damageOf(entry: CacheEntry): Promise<string | undefined> {
-  return entry.kind === "converted" ? damagedConversion(entry.folder) : damagedPull(entry.folder);
+  return entry.kind === "pulled" ? damagedPull(entry.folder) : damagedFiles(entry.folder);
 }
 
-async function damagedConversion(folder: string): Promise<string | undefined> {
+async function damagedFiles(folder: string): Promise<string | undefined> {
   const files = await manifestOf(folder);
   if (files === undefined) return "was not finished";
   for (const { name, sha256 } of files) {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { llamaCpp } from "../../drivers/llama-cpp/index.ts";
+import { onnx } from "../../drivers/onnx/index.ts";
 import type { MachineFacts } from "../../src/core/machine.ts";
 import { machineFindings } from "../../src/doctor/machine-findings.ts";
 
@@ -21,16 +22,12 @@ const a10 = {
   computeCapability: 8.6,
 } as const;
 
-function findings(
-  facts: MachineFacts,
-  { node = "v24.1.0", flags = "avx2 f16c", libraries = "", files = [""], loaderPath = "" } = {},
-) {
+function findings(facts: MachineFacts, { node = "v24.1.0", flags = "avx2 f16c", libraries = [""] } = {}) {
   return machineFindings({
     machine: facts,
     nodeVersion: node,
-    ask: (program) => (program === "ldconfig" ? libraries : undefined),
-    exists: (path) => files.includes(path),
-    loaderPath,
+    ask: () => undefined,
+    system: (soname) => (libraries.includes(soname) ? `/usr/lib64/${soname}` : undefined),
     read: () => `model name : A Processor\nflags : sse ${flags}\n`,
   });
 }
@@ -50,34 +47,35 @@ test("each thing that is missing comes with what mends it", () => {
   expect(findings(machine(), { flags: "sse4_2" })).toContainEqual(
     expect.objectContaining({ what: "Processor", state: "warning", detail: expect.stringContaining("AVX2") }),
   );
-  const installed = machine({ gpus: [a10], providers: ["cuda"] });
-  expect(findings(installed, { libraries: "libcudart.so.13 libcuda.so.1" })).toContainEqual(
-    expect.objectContaining({
-      what: "CUDA libraries",
-      state: "problem",
-      detail: "the loader finds no libcublas.so.13",
-    }),
-  );
-  const whole = expect.objectContaining({ what: "CUDA libraries", state: "ok" });
-  expect(findings(installed, { libraries: "libcudart.so.13 libcublas.so.13 libcuda.so.1" })).toContainEqual(
-    whole,
-  );
-  const cudart = {
-    libraries: "libcublas.so.13 libcuda.so.1",
-    files: ["/opt/cuda/lib64/libcudart.so.13"],
-  };
-  expect(findings(installed, { ...cudart, loaderPath: "/opt/other:/opt/cuda/lib64" })).toContainEqual(whole);
-  expect(findings(installed, { ...cudart, loaderPath: "/opt/other" })).not.toContainEqual(whole);
 });
 
-test("an NVIDIA GPU wants the CUDA build, of the very release that the driver opens", () => {
-  expect(llamaCpp.diagnose(machine())).not.toContainEqual(
-    expect.objectContaining({ what: "CUDA build of llama.cpp" }),
-  );
-  expect(llamaCpp.diagnose(machine({ gpus: [a10] }))).toContainEqual({
-    what: "CUDA build of llama.cpp",
+test("of an NVIDIA GPU the driver's library is wanted", () => {
+  const gpu = machine({ gpus: [a10] });
+  expect(findings(gpu)).toContainEqual({
+    what: "NVIDIA driver",
+    state: "problem",
+    detail: "the loader finds no libcuda.so.1",
+    mend: expect.stringContaining("release 580"),
+  });
+  expect(findings(gpu, { libraries: ["libcuda.so.1"] })).toContainEqual({
+    what: "NVIDIA driver",
+    state: "ok",
+    detail: "/usr/lib64/libcuda.so.1",
+  });
+  for (const without of [machine(), machine({ gpus: [{ ...a10, vendor: "amd" }] })]) {
+    expect(findings(without).some(({ what }) => what === "NVIDIA driver")).toBe(false);
+  }
+});
+
+test.each([
+  [llamaCpp, "CUDA build of llama.cpp"],
+  [onnx, "CUDA build of ONNX Runtime"],
+])("an NVIDIA GPU wants the CUDA build of each engine", (driver, what) => {
+  expect(driver.diagnose(machine(), "/nowhere")).not.toContainEqual(expect.objectContaining({ what }));
+  expect(driver.diagnose(machine({ gpus: [a10] }), "/nowhere")).toContainEqual({
+    what,
     state: "warning",
     detail: expect.stringContaining("not installed"),
-    mend: expect.stringMatching(/^npm install --no-save @node-llama-cpp\/\S+-cuda@\d+\.\d+\.\d+ /),
+    mend: "dolly install cuda --cache-dir /nowhere",
   });
 });

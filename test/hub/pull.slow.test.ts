@@ -116,7 +116,7 @@ describe("what goes wrong on the way", () => {
     hub.wrong.set(WEIGHTS, { pointer: true });
     const { status, noted } = await pull();
     expect(status).toBe(1);
-    expect(noted).toMatch(/model\.safetensors: .* gives \d+ bytes of the \d+ that it lists/);
+    expect(noted).toMatch(/model\.safetensors: .* gives \d+ bytes of the \d+ that the Hub lists/);
   });
 
   test.each([

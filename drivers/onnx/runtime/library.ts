@@ -12,7 +12,7 @@ import {
   requireCudaMachine,
   requireNamedFolder,
 } from "../../local/cuda-libraries.ts";
-import { INSTALL_CUDA } from "../../local/cuda-packages.ts";
+import { CUDA_MACHINE, installCuda } from "../../local/cuda-packages.ts";
 import { CUDA_LIBRARIES, ONNX_CUDA_PACKAGE } from "./cuda-packages.ts";
 
 /** Release of onnxruntime-node; the same as in package.json. */
@@ -83,10 +83,10 @@ export function findCudaLibrary(
   system: FindInSystem = inThisSystem(env),
 ): OnnxCudaLibrary {
   requireCudaMachine(machine);
+  const install = installCuda(places.cacheDir);
   const folder = findCudaBuild(places);
   for (const file of PROVIDER) {
-    if (!existsSync(join(folder, file)))
-      throw new Error(`${join(folder, file)} is missing. Run: ${INSTALL_CUDA}`);
+    if (!existsSync(join(folder, file))) throw new Error(`${join(folder, file)} is missing. Run: ${install}`);
   }
   const preload = findCudaLibraries(CUDA_LIBRARIES, places, system);
   requireCudaDriver(system);
@@ -94,12 +94,20 @@ export function findCudaLibrary(
   return {
     path: join(folder, CUDA_FILE),
     release: ORT_RELEASE,
-    install: INSTALL_CUDA,
+    install,
     preload,
     cudart,
     folder,
   };
 }
+
+/** Whether the CUDA build is in a cache; its libraries may lack. */
+export const hasCudaBuild = (
+  { platform, arch }: { platform: string; arch: string },
+  cacheDir: string,
+): boolean =>
+  `${platform}-${arch}` === CUDA_MACHINE &&
+  existsSync(join(packageFolder(cacheDir, ONNX_CUDA_PACKAGE), CUDA_FILE));
 
 const CUDA_FILE = `libonnxruntime.so.${ORT_RELEASE}`;
 
@@ -114,8 +122,8 @@ function findCudaBuild(places: CudaPlaces): string {
   const other = files.find((path) => /libonnxruntime\.so\.[\d.]+$/.test(path));
   throw new Error(
     other === undefined
-      ? `${CUDA_FILE} of ${ONNX_CUDA_PACKAGE.name}, ONNX Runtime for CUDA, is not installed. Run: ${INSTALL_CUDA}`
-      : `${other} is another release; this gateway needs ${CUDA_FILE} of ${ONNX_CUDA_PACKAGE.name}. Run: ${INSTALL_CUDA}`,
+      ? `${CUDA_FILE} of ${ONNX_CUDA_PACKAGE.name}, ONNX Runtime for CUDA, is not installed. Run: ${installCuda(places.cacheDir)}`
+      : `${other} is another release; this gateway needs ${CUDA_FILE} of ${ONNX_CUDA_PACKAGE.name}. Run: ${installCuda(places.cacheDir)}`,
   );
 }
 

@@ -228,6 +228,7 @@ describe("loading", () => {
         batchTokens: 64,
         threads: 1,
         gpu: "none",
+        places: { libraries: undefined, cacheDir: "" },
         gpuLayers: null,
         mainGpu: null,
         tensorSplit: [],

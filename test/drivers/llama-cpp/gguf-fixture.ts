@@ -33,6 +33,7 @@ export function loadEngine(modelPath: string, options: Partial<LlamaEngineOption
     // Tests run beside each other, and threads of llama.cpp wait for each other by spinning.
     threads: 1,
     gpu: "none",
+    places: { libraries: undefined, cacheDir: "" },
     gpuLayers: null,
     mainGpu: null,
     tensorSplit: [],

@@ -4,7 +4,7 @@ import { findLibraries } from "../../../drivers/llama-cpp/library.ts";
 import { openLlama } from "../../../drivers/llama-cpp/llama.ts";
 import { checkLibrary, LLAMA_VERSION } from "../../../drivers/llama-cpp/start-check.ts";
 
-const libraries = findLibraries("none", { platform, arch });
+const libraries = findLibraries("none", { platform, arch }, { libraries: undefined, cacheDir: "" });
 const llama = openLlama(libraries);
 const facts = {
   version: llama.llama_version(),

@@ -81,8 +81,14 @@ describe("what is missing is named, with the step that brings it", () => {
       /libonnxruntime_providers_cuda\.so is missing\. Run: dolly install cuda/,
     ],
     ["libonnxruntime_providers_shared", /libonnxruntime_providers_shared\.so is missing\. Run: dolly/],
-    ["libcudart", /^libcudart\.so\.13 of nvidia-cuda-runtime is not found\. Run: dolly install cuda$/],
-    ["libcublasLt", /^libcublasLt\.so\.13 of nvidia-cublas is not found\. Run: dolly install cuda$/],
+    [
+      "libcudart",
+      /^libcudart\.so\.13 of nvidia-cuda-runtime is not found\. Run: dolly install cuda --cache-dir \//,
+    ],
+    [
+      "libcublasLt",
+      /^libcublasLt\.so\.13 of nvidia-cublas is not found\. Run: dolly install cuda --cache-dir \//,
+    ],
     ["libnvrtc.so", /^libnvrtc\.so\.13 of nvidia-cuda-nvrtc is not found/],
     ["libcurand", /^libcurand\.so\.10 of nvidia-curand is not found/],
     ["libcudnn.so", /^libcudnn\.so\.9 of nvidia-cudnn-cu13 is not found/],
@@ -94,7 +100,7 @@ describe("what is missing is named, with the step that brings it", () => {
   test("the driver", () => {
     const cacheDir = folderWith(...installed);
     expect(() => find({ cacheDir }, () => undefined)).toThrow(
-      /^libcuda\.so\.1 is not found: NVIDIA's driver is not installed/,
+      /^libcuda\.so\.1 is not found: it comes with NVIDIA's driver/,
     );
   });
 

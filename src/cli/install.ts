@@ -1,0 +1,85 @@
+import { arch } from "node:process";
+import type { Driver } from "../core/driver.ts";
+import { gigabytes } from "../core/gigabytes.ts";
+import { type NativePackage, packagesFolder } from "../core/native-package.ts";
+import { OperatorError } from "../errors.ts";
+import { install } from "../native/install.ts";
+import { packagesOf } from "../native/packages.ts";
+import { registriesOf } from "../native/registries.ts";
+import { namedCacheFolder } from "./cache-folder.ts";
+import { showProgress } from "./progress.ts";
+import { after, type Terminal } from "./terminal.ts";
+import { TransferRate } from "./transfer-rate.ts";
+
+export interface InstallFlags {
+  readonly cacheDir?: string;
+}
+
+/** Fetches the libraries that engines open to compute on GPUs. SIGINT and SIGTERM stop it; the next time it goes on from there. */
+export async function installCommand(
+  provider: string,
+  { cacheDir }: InstallFlags,
+  { terminal, drivers }: { terminal: Terminal; drivers: readonly Driver[] },
+): Promise<void> {
+  const { note, columns } = terminal;
+  const packages = wantedPackages(provider, packagesOf(drivers), `${terminal.platform}-${arch}`);
+  const folder = namedCacheFolder(cacheDir, terminal);
+  const interrupted = new AbortController();
+  const ignoreSignals = terminal.onSignal((signal) => {
+    interrupted.abort(
+      new OperatorError(`${signal}: stopped; what has come is kept, and the same command goes on from there`),
+    );
+  });
+  const monotonic = () => performance.now();
+  const display = showProgress(`installing ${provider}`, { note, columns, monotonic, after });
+  const rate = new TransferRate(monotonic());
+  try {
+    const { fetched, bytes } = await install(packages, {
+      cacheDir: folder,
+      registries: registriesOf(terminal),
+      signal: interrupted.signal,
+      onProgress: (task, done, total) =>
+        display.update({
+          task,
+          ...(total === 0 ? {} : { detail: rate.told(done, total, monotonic()) }),
+          fraction: done / Math.max(1, total),
+        }),
+    });
+    display.end();
+    terminal.print(report(packages, { folder, fetched, bytes }));
+  } finally {
+    display.end();
+    ignoreSignals();
+  }
+}
+
+/** Throws OperatorError for what is not known, or not to be had on this machine. */
+function wantedPackages(
+  provider: string,
+  packages: readonly NativePackage[],
+  machine: string,
+): NativePackage[] {
+  const named = packages.filter((one) => one.provider === provider);
+  if (named.length === 0) {
+    const known = [...new Set(packages.map((one) => one.provider))].join(", ");
+    throw new OperatorError(`${provider}: nothing of this name is installed so; there is ${known}`, {
+      exitStatus: 2,
+    });
+  }
+  const found = named.filter((one) => one.machine === machine);
+  if (found.length > 0) return found;
+  const machines = [...new Set(named.map((one) => one.machine))].join(", ");
+  throw new OperatorError(`${provider}: is to be had for ${machines} only; this machine is ${machine}`);
+}
+
+function report(
+  packages: readonly NativePackage[],
+  { folder, fetched, bytes }: { folder: string; fetched: number; bytes: number },
+): string {
+  const lines = packages.map(({ name, version }) => `  ${name} ${version}\n`);
+  const done =
+    fetched === 0
+      ? `all is there and whole: ${gigabytes(bytes, 2)}`
+      : `${gigabytes(bytes, 2)} installed, ${gigabytes(fetched, 2)} fetched`;
+  return `${packagesFolder(folder)}\n${lines.join("")}${done}. Each package's licence lies beside its libraries. What the machine lacks tells: dolly doctor\n`;
+}

@@ -1,0 +1,139 @@
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import {
+  type NativePackage,
+  PACKAGE_MANIFEST,
+  packageFolder,
+  packagesFolder,
+} from "../core/native-package.ts";
+import { fetchWhole, sizeOf } from "../transfer/fetch-whole.ts";
+import { requireSpace } from "../transfer/require-space.ts";
+import { askRegistry } from "./ask-registry.ts";
+import { isInstalled, manifestOf } from "./installed.ts";
+import { locate } from "./locate.ts";
+import type { Registries } from "./registries.ts";
+import { unpack } from "./unpack.ts";
+
+export interface Installation {
+  readonly cacheDir: string;
+  readonly registries: Registries;
+  readonly signal: AbortSignal;
+  /** What is being done, such as `fetching nvidia-cublas`, and bytes that have come of all that are to come; of 0 while it is not known what is. */
+  readonly onProgress: (task: string, done: number, total: number) => void;
+}
+
+export interface Installed {
+  /** Bytes that were fetched; 0 where all was there, and whole. */
+  readonly fetched: number;
+  /** Of the files that are kept. */
+  readonly bytes: number;
+}
+
+/** Below it, archives grow until they are whole. */
+const DOWNLOADS = "downloads";
+
+/**
+ * Brings packages into a cache: what is there is compared with its hashes, what is missing or damaged is fetched, compared,
+ * unpacked and put in place at once. What an earlier try left is gone on with. Throws OperatorError, or `signal.reason`.
+ */
+export async function install(
+  packages: readonly NativePackage[],
+  installation: Installation,
+): Promise<Installed> {
+  const { cacheDir, onProgress, signal } = installation;
+  const missing: NativePackage[] = [];
+  for (const one of packages) {
+    onProgress(`checking ${one.name}`, 0, 0);
+    if (!(await isWhole(cacheDir, one, signal))) missing.push(one);
+  }
+  await requireRoom(missing, cacheDir);
+  const total = missing.reduce((sum, { bytes }) => sum + bytes, 0);
+  let done = 0;
+  for (const one of missing) {
+    const told = (task: string, bytes = 0): void => {
+      done += bytes;
+      onProgress(`${task} ${one.name}`, done, total);
+    };
+    await installOne(one, installation, told);
+  }
+  // Nothing is in it now, but what another process fetches at the same time.
+  await rmdir(join(packagesFolder(cacheDir), DOWNLOADS)).catch(() => undefined);
+  return { fetched: total, bytes: packages.reduce((sum, { keptBytes }) => sum + keptBytes, 0) };
+}
+
+async function isWhole(cacheDir: string, wanted: NativePackage, signal: AbortSignal): Promise<boolean> {
+  if (!(await isInstalled(cacheDir, wanted))) return false;
+  for (const { name, sha256 } of (await manifestOf(cacheDir, wanted))?.files ?? []) {
+    if ((await hashOf(join(packageFolder(cacheDir, wanted), name), signal)) !== sha256) return false;
+  }
+  return true;
+}
+
+/** The largest archive lies beside what came out of it; each goes before the next comes. */
+async function requireRoom(missing: readonly NativePackage[], cacheDir: string): Promise<void> {
+  let kept = 0;
+  let largest = 0;
+  for (const { file, bytes, keptBytes } of missing) {
+    kept += keptBytes;
+    largest = Math.max(largest, bytes - (await sizeOf(partialOf(cacheDir, file))));
+  }
+  await requireSpace(packagesFolder(cacheDir), kept + largest, "--cache-dir");
+}
+
+const partialOf = (cacheDir: string, file: string): string =>
+  join(packagesFolder(cacheDir), DOWNLOADS, `${file}.incomplete`);
+
+async function installOne(
+  wanted: NativePackage,
+  { cacheDir, registries, signal }: Installation,
+  told: (task: string, bytes?: number) => void,
+): Promise<void> {
+  const registry = registries[wanted.registry];
+  const what = `${wanted.name} ${wanted.version}`;
+  const partial = partialOf(cacheDir, wanted.file);
+  const archive = partial.replace(/\.incomplete$/, "");
+  told("looking for");
+  const url = await locate(wanted, registry, signal);
+  await mkdir(join(packagesFolder(cacheDir), DOWNLOADS), { recursive: true });
+  const remote = {
+    what,
+    bytes: wanted.bytes,
+    hash: wanted.sha256,
+    listed: "this release of the gateway expects",
+    server: new URL(url).origin,
+    ask: (range: string | undefined) => askRegistry(registry, url, { what, accept: "*/*", range, signal }),
+    hashOf: (path: string) => hashOf(path, signal),
+  };
+  await fetchWhole(remote, { partial, target: archive, signal, onBytes: (bytes) => told("fetching", bytes) });
+  told("unpacking");
+  await putInPlace(archive, wanted, { cacheDir, signal });
+  await rm(archive);
+}
+
+/** The package's folder appears whole; processes that have an older one open keep it. */
+async function putInPlace(
+  archive: string,
+  wanted: NativePackage,
+  { cacheDir, signal }: Pick<Installation, "cacheDir" | "signal">,
+): Promise<void> {
+  const folder = packageFolder(cacheDir, wanted);
+  const temporary = `${folder}.${randomUUID()}.tmp`;
+  try {
+    const files = await unpack(archive, wanted, { folder: temporary, signal });
+    const manifest = JSON.stringify({ archive: wanted.sha256, files }, null, 2);
+    await writeFile(join(temporary, PACKAGE_MANIFEST), `${manifest}\n`);
+    await rm(folder, { recursive: true, force: true });
+    await rename(temporary, folder);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+async function hashOf(path: string, signal: AbortSignal): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(path), hash, { signal });
+  return hash.digest("hex");
+}
