@@ -10,7 +10,7 @@ import { computingThreads } from "../local/threads.ts";
 import { Tokenizer } from "../local/tokenizer.ts";
 import { LLAMA_CUDA_PACKAGES } from "./cuda-package.ts";
 import type { LlamaEngineOptions } from "./engine-options.ts";
-import { findLibraries, installedGpuBuilds } from "./library.ts";
+import { findLibraries, GPU_BUILDS, installedGpuBuilds } from "./library.ts";
 import { modelNeed } from "./memory.ts";
 import { type LlamaCppOptions, llamaCppOptions } from "./options.ts";
 import { type ModelSource, modelName, type PreparedModel, plannedModel, readSource } from "./source.ts";
@@ -30,7 +30,7 @@ export const llamaCpp = defineDriver({
     if (gpu !== "auto" && gpu !== "none" && !providers.includes(gpu)) {
       return `the ${gpu} build of llama.cpp is not installed`;
     }
-    const onCpu = gpu === "none" || layers === 0 || providers.length === 0;
+    const onCpu = gpu === "none" || layers === 0 || !GPU_BUILDS.some((build) => providers.includes(build));
     return modelNeed(model, { type, kvType, slots, gpus: onCpu ? 0 : gpus.length });
   },
   model: ({ model }) => plannedModel(model),

@@ -16,6 +16,9 @@ import { ONNX_CUDA_PACKAGES } from "./runtime/cuda-packages.ts";
 import { findCudaLibrary, findLibrary, hasCudaBuild } from "./runtime/library.ts";
 import { modelName, readSource } from "./source.ts";
 
+/** What `when.provider` calls the build that `dolly install cuda` brings. */
+const CUDA_BUILD = "onnx-cuda";
+
 /** The GPU that a placement asks for; null for a CPU. Throws OperatorError where a library for it is missing. */
 function cudaPlace(options: OnnxOptions, { name, cacheDir }: LoadContext): CudaPlace | null {
   if (options.provider === "cpu") return null;
@@ -42,7 +45,10 @@ export const onnx = defineDriver({
     "Runs GPT-NeoX and GPT-J checkpoints (Dolly v2 and v1), and decoders that Hugging Face Optimum exported, with ONNX Runtime, in a child process for each model: on a CPU, or with CUDA on a GPU.",
   options: onnxOptions,
   paths: ["model", "cuda_libraries"],
-  need({ type = "f16", block = DEFAULT_BLOCK, parallel: slots, provider }, { shape }) {
+  need({ type = "f16", block = DEFAULT_BLOCK, parallel: slots, provider }, { shape }, { providers }) {
+    if (provider === "cuda" && !providers.includes(CUDA_BUILD)) {
+      return "ONNX Runtime for CUDA is not installed: dolly install cuda";
+    }
     return modelNeed(shape, precisionOf(type, block, provider), { type, slots, provider });
   },
   async model({ model }) {
@@ -50,7 +56,7 @@ export const onnx = defineDriver({
     return { shape: (await readCheckpointHeader(exported?.folder ?? model)).config };
   },
   nativePackages: ONNX_CUDA_PACKAGES,
-  providers: (cacheDir) => (hasCudaBuild(process, cacheDir) ? ["cuda"] : []),
+  providers: (cacheDir) => (hasCudaBuild(process, cacheDir) ? [CUDA_BUILD] : []),
   diagnose({ gpus }, cacheDir) {
     const found = [libraryFinding("ONNX Runtime", () => findLibrary(process).path)];
     const wanted = gpus.some(({ vendor }) => vendor === "nvidia") || hasCudaBuild(process, cacheDir);

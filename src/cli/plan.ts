@@ -88,7 +88,7 @@ function machineOf(
     throw new OperatorError(`--count: expected 1 to 99, found "${count}"`, { exitStatus: 2 });
   }
   const gpus = Array.from({ length: Number(count ?? 1) }, () => gpuFrom(gpu));
-  return { machine: { ...here, gpus, providers: ["cuda"] }, bandwidth: null };
+  return { machine: { ...here, gpus, providers: ["cuda", "onnx-cuda"] }, bandwidth: null };
 }
 
 interface PlanParts {

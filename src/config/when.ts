@@ -33,9 +33,9 @@ export const when = z
     available_memory: size.optional().describe("Least main memory that is available at the start."),
     cores: z.int().min(1).optional().describe("Least number of processor cores."),
     provider: z
-      .enum(["cuda", "vulkan", "metal"])
+      .enum(["cuda", "vulkan", "metal", "onnx-cuda"])
       .optional()
-      .describe("Build of llama.cpp that is installed."),
+      .describe("Build for GPUs that is installed: of llama.cpp, or onnx-cuda of ONNX Runtime."),
   })
   .transform(
     (said): Condition => ({
