@@ -25,6 +25,7 @@ import { createRouter } from "./routing/router.ts";
 import { createServices } from "./routing/services.ts";
 import { createTelemetry } from "./telemetry/telemetry.ts";
 import { chooseTemplate, templateNamed } from "./templates/index.ts";
+import type { Crew } from "./workers/crew.ts";
 
 export interface GatewayParts {
   readonly config: Config;
@@ -39,6 +40,8 @@ export interface GatewayParts {
   readonly machine?: () => MachineFacts;
   /** Where the config can be read again; undefined where it is no file. */
   readonly source?: ConfigSource;
+  /** The processes that serve with this one, where there are others. */
+  readonly crew?: Crew;
   showLoad(route: Route): LoadDisplay;
   /** Calls back once after a time in milliseconds; returns what cancels it. */
   after(ms: number, callback: () => void): () => void;
@@ -63,7 +66,7 @@ const silent: LoadDisplay = { update: () => undefined, end: () => undefined };
  * Throws OperatorError where a template is to be chosen from a model that cannot be read.
  */
 export async function createGateway(parts: GatewayParts): Promise<Gateway> {
-  const { config, drivers, folder, cacheDir, hub, log, showLoad, after } = parts;
+  const { config, drivers, folder, cacheDir, hub, log, crew, showLoad, after } = parts;
   const machine = parts.machine ?? thisMachine(drivers, cacheDir);
   const monotonic = () => performance.now();
   const context = (
@@ -99,11 +102,13 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
         context,
       }),
     limits: (options: Config["rate_limits"]) =>
-      createLimits(options, { log, newId: () => newId(""), monotonic, after }),
+      createLimits(options, { own: crew?.limits, log, newId: () => newId(""), monotonic, after }),
   };
   const source = parts.source ?? { name: "", read: () => config };
-  const live = new LiveConfiguration(await firstGeneration(config, generations), {
+  const live = new LiveConfiguration(await firstGeneration(crew?.current ?? config, generations), {
     ...generations,
+    start: config,
+    fellowship: crew,
     source,
     pool,
     log,
@@ -131,9 +136,12 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   });
   const { metrics, observer } = telemetry;
   const { admin_key: adminKey, metrics_key: metricsKey } = config;
-  const server = createServer({
+  const alone = {
     endpoints: [...endpoints, ...pageEndpoints],
     context: { services, responses, now, monotonic, newId, metrics, configuration },
+  };
+  const server = createServer({
+    ...(crew?.join({ ...alone, live, metrics, log }) ?? alone),
     log,
     observer,
     settings: {

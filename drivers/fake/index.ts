@@ -10,6 +10,7 @@ export const fake = defineDriver({
   about: "answers from a script: for tests, demos and the overhead benchmark",
   options: fakeOptions,
   paths: [],
+  loadsWeights: false,
   async inspect(options, { name, maxModelLen }) {
     return {
       name,

@@ -32,6 +32,7 @@ export const openai = defineDriver({
     "Hands requests to another engine over HTTP: vLLM, llama.cpp's server, TGI, another of these gateways, or any server of OpenAI's completions.",
   options: openaiOptions,
   paths: ["tokenizer"],
+  loadsWeights: false,
   async inspect(options, context) {
     const source = await readTokenizer(options);
     const path = options.api_base;

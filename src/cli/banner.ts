@@ -14,9 +14,18 @@ const KNOWN_QUESTIONS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** What is said once every model that is wanted at the start is loaded. */
+export const READY = "Ready. Ctrl-C stops it.\n";
+
 /** What a newcomer sees first: the address, the models and a line to try. */
-export function banner(version: string, address: string, models: readonly BannerModel[]): string {
-  const lines = [`dolly-gateway ${version} listens on ${address}`, "", ...modelTable(models)];
+export function banner(
+  version: string,
+  address: string,
+  models: readonly BannerModel[],
+  workers = 1,
+): string {
+  const processes = workers === 1 ? "" : ` with ${workers} workers`;
+  const lines = [`dolly-gateway ${version} listens on ${address}${processes}`, "", ...modelTable(models)];
   const first = models[0]?.route.name;
   if (first === undefined) return `${lines.join("\n")}\n`;
   const [question = "What is a good name for a dog?", ...others] = KNOWN_QUESTIONS[first] ?? [];

@@ -27,31 +27,45 @@ export interface Surroundings {
   readonly templates: readonly string[];
 }
 
+/** A config file, to be read again. */
+export interface ConfigFile {
+  /** As it was when the gateway was started. */
+  readonly started: Uint8Array;
+  /** As it is now. Throws OperatorError. */
+  bytes(): Uint8Array;
+  /** Throws OperatorError that names line and key. */
+  parse(bytes: Uint8Array): Config;
+}
+
 export interface LoadedConfig {
   readonly config: Config;
   /** Where relative paths of the config start. */
   readonly folder: string;
   /** The file, or the checkpoint on the command line. */
   readonly source: string;
-  /** Reads the file again; undefined for a checkpoint. Throws OperatorError. */
-  readonly read: (() => Config) | undefined;
+  /** Undefined for a checkpoint. */
+  readonly file: ConfigFile | undefined;
   /** What to change in a file of an older form. */
   readonly warnings: readonly string[];
 }
 
-/** The configuration from a file, overlaid by environment variables and then by flags. */
-export function configFromFile(flags: ServeFlags, around: Surroundings): LoadedConfig {
+/**
+ * The configuration from a file, overlaid by environment variables and then by flags. `started`: the file's content where
+ * another process has read it.
+ */
+export function configFromFile(flags: ServeFlags, around: Surroundings, started?: Uint8Array): LoadedConfig {
   const named = flags.config ?? around.env["DOLLY_CONFIG"];
   const file = named ? resolve(around.cwd, named) : join(packageFolder, "config", "dolly.yaml");
-  const document = () => readDocument(file, readFile(file), around.env);
+  const document = (bytes: Uint8Array) => readDocument(file, bytes, around.env);
   const parsed = (from: ConfigDocument) =>
     parseConfig(from, settings(flags, around), around.drivers, around.templates);
-  const first = document();
+  const bytes = started ?? readFile(file);
+  const first = document(bytes);
   return {
     config: parsed(first),
     folder: dirname(file),
     source: file,
-    read: () => parsed(document()),
+    file: { started: bytes, bytes: () => readFile(file), parse: (now) => parsed(document(now)) },
     warnings: versionWarnings(first),
   };
 }
@@ -80,7 +94,7 @@ function configFromCheckpoint(path: string, flags: ServeFlags, around: Surroundi
   ];
   const document = { data: { models: { [name]: model } }, hidden: new Set(), where: () => "PATH" };
   const config = parseConfig(document, overrides, around.drivers, around.templates);
-  return { config, folder: around.cwd, source, read: undefined, warnings: [] };
+  return { config, folder: around.cwd, source, file: undefined, warnings: [] };
 }
 
 /** The configuration of `dolly serve [PATH]`. */

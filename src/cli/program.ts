@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import { Command, CommanderError, Option } from "commander";
 import { BLOCKS, PROVIDERS } from "../../drivers/onnx/graph/precision.ts";
 import type { Driver } from "../core/driver.ts";
@@ -77,7 +78,13 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
     .addHelpText("after", SERVE_EXAMPLES)
     .action(async (path: string | undefined, flags: ServeFlags) => {
       const { env, cwd } = terminal;
-      const loaded = serveConfig(path, flags, { env, cwd, drivers, templates });
+      const around = { env, cwd, drivers, templates };
+      if (cluster.isWorker) {
+        const { serveAsWorker } = await import("./serve-as-worker.ts");
+        await serveAsWorker(flags, around, terminal);
+        return;
+      }
+      const loaded = serveConfig(path, flags, around);
       // What follows needs HTTP and a log; the other commands, and a wrong config, do not wait for those.
       const { serve } = await import("./serve.ts");
       await serve(loaded, terminal, drivers);

@@ -12,7 +12,7 @@ export interface ReloadParts {
 
 /** Reads the configuration again at SIGHUP, and when its file changes; returns what ends that. */
 export function reloadOnChange(
-  configuration: Configuration,
+  configuration: Pick<Configuration, "reload">,
   { source, config, terminal }: ReloadParts,
 ): () => void {
   // What is refused has been logged, and the last good configuration stays.

@@ -7,6 +7,8 @@ import type { Log } from "../core/log.ts";
 import type { RateLimits } from "./rate-limits.ts";
 
 export interface LimitsParts {
+  /** Counts where no Redis does; absent: this process. */
+  readonly own?: LimitStore | undefined;
   readonly log: Log;
   newId(): string;
   monotonic(): number;
@@ -14,8 +16,8 @@ export interface LimitsParts {
 }
 
 /** The limits that a configuration asks for: counted here, or in a Redis with others. */
-export function createLimits(options: RateLimits, { log, newId, monotonic, after }: LimitsParts): LimitStore {
-  const own = new ProcessLimits(monotonic);
+export function createLimits(options: RateLimits, parts: LimitsParts): LimitStore {
+  const { log, newId, monotonic, after, own = new ProcessLimits(monotonic) } = parts;
   const { redis: url, redis_prefix: prefix, redis_timeout: timeout, on_redis_failure: onFailure } = options;
   if (url === undefined) return own;
   const redis = connectRedis({ url, timeoutMs: timeout * 1000, after });

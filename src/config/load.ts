@@ -5,6 +5,7 @@ import { explain } from "./explain.ts";
 import { nameProblems } from "./names.ts";
 import { configError, type KeyPath, type Problem } from "./problem.ts";
 import { type Config, configJsonSchema, configSchema } from "./schema.ts";
+import { workerProblems } from "./workers.ts";
 
 /** A value from a flag or an environment variable that takes the place of the document's. */
 export interface Override {
@@ -39,7 +40,11 @@ export function parseConfig(
     throw configError(explanations.map(({ path, of, message }) => problem(path, of, message)));
   }
   const { api_keys: keys = [], models } = parsed.data;
-  const conflicts = [...nameProblems(parsed.data), ...keyProblems(keys, Object.keys(models))];
+  const conflicts = [
+    ...nameProblems(parsed.data),
+    ...keyProblems(keys, Object.keys(models)),
+    ...workerProblems(parsed.data, drivers),
+  ];
   if (conflicts.length > 0) {
     throw configError(conflicts.map(({ path, message }) => problem(path, "key", message)));
   }

@@ -7,6 +7,7 @@ import { modelRouting, placementRouting, routerSettings } from "./routing.ts";
 import { telemetryOptions } from "./telemetry.ts";
 import { version } from "./version.ts";
 import { when } from "./when.ts";
+import { workers } from "./workers.ts";
 
 /** Seconds that fit a Node timer, which turns anything longer into one millisecond. */
 const LONGEST_TIMER = Math.floor((2 ** 31 - 1) / 1000);
@@ -133,6 +134,7 @@ export function configSchema(drivers: readonly Driver[], templates: readonly str
         .max(65535)
         .default(8000)
         .describe("Port to listen on; 0 for any free one. Overridden by DOLLY_PORT."),
+      workers,
       cache_dir: z
         .string()
         .min(1)

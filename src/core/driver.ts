@@ -119,6 +119,8 @@ export interface Driver {
   /** Parses the options of one placement. */
   bind(options: unknown): BoundDriver;
   plan(options: unknown): Planned;
+  /** Whether each process that loads a model holds its weights: several must not by accident. */
+  readonly loadsWeights: boolean;
   /** Packages of libraries that it can open and that `dolly install` brings into a cache. */
   readonly nativePackages: readonly NativePackage[];
   /** Builds for GPUs that are installed, by npm or in a cache, such as `cuda`. */
@@ -132,6 +134,8 @@ export interface DriverDefinition<Options extends ZodObject> {
   readonly about: string;
   readonly options: Options;
   readonly paths: readonly (keyof output<Options> & string)[];
+  /** false: loading costs next to nothing, for the weights are elsewhere. */
+  readonly loadsWeights?: false;
   need?(
     options: output<Options>,
     model: PlannedModel,
@@ -152,6 +156,7 @@ export function defineDriver<Options extends ZodObject>(definition: DriverDefini
     about,
     options,
     paths,
+    loadsWeights: definition.loadsWeights ?? true,
     nativePackages: definition.nativePackages ?? [],
     providers: (cacheDir) => definition.providers?.(cacheDir) ?? [],
     diagnose: (machine, cacheDir) => definition.diagnose?.(machine, cacheDir) ?? [],

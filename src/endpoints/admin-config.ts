@@ -3,6 +3,7 @@ import type { Changes, Configuration, ConfigurationState } from "../reload/confi
 import { defineAction, defineGet } from "./define-endpoint.ts";
 import type { EndpointContext } from "./endpoint.ts";
 import { adminConfigResponse, adminReloadResponse } from "./response-schemas.ts";
+import { configOfAll } from "./together.ts";
 
 export const showConfig = defineGet({
   path: "/admin/config",
@@ -10,6 +11,7 @@ export const showConfig = defineGet({
     "How the configuration stands: its last reloads, the keys without their secrets, where limits are counted",
   response: adminConfigResponse,
   admin: true,
+  together: configOfAll,
   async handle(_request, context) {
     return { kind: "json", body: configBody(configurationOf(context).state()) };
   },

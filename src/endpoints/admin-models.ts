@@ -1,12 +1,14 @@
 import type { PlacementStatus, Route, Services } from "../routing/route.ts";
 import { defineAction, defineGet } from "./define-endpoint.ts";
 import { adminModelListResponse, adminModelResponse } from "./response-schemas.ts";
+import { modelOfAll, modelsOfAll } from "./together.ts";
 
 export const listAdminModels = defineGet({
   path: "/admin/models",
   summary: "List the models with the state of their placements",
   response: adminModelListResponse,
   admin: true,
+  together: modelsOfAll,
   async handle(_request, { services }) {
     const data = services.routes().map((route) => adminModel(route, services));
     return { kind: "json", body: { object: "list", data } };
@@ -18,6 +20,7 @@ export const retrieveAdminModel = defineGet({
   summary: "The state of one model's placements",
   response: adminModelResponse,
   admin: true,
+  together: modelOfAll,
   async handle({ params }, { services }) {
     return { kind: "json", body: adminModel(services.resolve(params["model"]).route, services) };
   },
@@ -28,6 +31,7 @@ export const loadModel = defineAction({
   summary: "Load a model and wait until it is loaded; harmless for one that is",
   response: adminModelResponse,
   admin: true,
+  together: modelOfAll,
   async handle({ params, signal }, { services }) {
     const { route } = services.resolve(params["model"]);
     await services.load(route, signal);
@@ -41,6 +45,7 @@ export const unloadModel = defineAction({
     "Unload a model once its running answers have ended, and wait for it; the next request loads it again",
   response: adminModelResponse,
   admin: true,
+  together: modelOfAll,
   async handle({ params }, { services }) {
     const { route } = services.resolve(params["model"]);
     await services.unload(route);

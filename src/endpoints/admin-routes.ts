@@ -1,12 +1,14 @@
 import type { RouteStatus, Services } from "../routing/route.ts";
 import { defineGet } from "./define-endpoint.ts";
 import { adminRouteListResponse } from "./response-schemas.ts";
+import { modelsOfAll } from "./together.ts";
 
 export const listAdminRoutes = defineGet({
   path: "/admin/routes",
   summary: "How requests find their placements: strategy, circuits, load, failures",
   response: adminRouteListResponse,
   admin: true,
+  together: modelsOfAll,
   async handle(_request, { services, now }) {
     const data = services.routes().map((route) => {
       const { routing } = route;

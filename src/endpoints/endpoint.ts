@@ -5,6 +5,7 @@ import type { Configuration } from "../reload/configuration.ts";
 import type { Services } from "../routing/route.ts";
 import type { ParameterRules } from "./parameter-rules.ts";
 import type { ResponseStore } from "./responses/store.ts";
+import type { OfWorker } from "./together.ts";
 
 /** What the HTTP room hands to an endpoint. */
 export interface EndpointRequest<Body> {
@@ -98,6 +99,8 @@ export interface BodilessDefinition {
   readonly scraped?: true;
   /** The 200 answer is text, not JSON. */
   readonly text?: true;
+  /** With several workers it is handled in each; this makes one body of theirs. */
+  together?(answers: readonly OfWorker[]): object;
   handle(request: EndpointRequest<unknown>, context: EndpointContext): Promise<EndpointReply>;
 }
 
@@ -123,5 +126,7 @@ export interface Endpoint {
   readonly scraped?: true;
   /** The 200 answer is text, not JSON. */
   readonly text?: true;
+  /** With several workers it is handled in each; this makes one body of theirs. */
+  together?(answers: readonly OfWorker[]): object;
   handle(request: EndpointRequest<unknown>, context: EndpointContext): Promise<EndpointReply>;
 }

@@ -95,25 +95,32 @@ export const modelResponse = object({
 
 export const modelListResponse = object({ object: { const: "list" }, data: list(modelResponse) });
 
+/** Of several processes on one port, which one it is said of, from 1 on; absent where there is one only. */
+const worker = { type: "integer", description: "Of several workers, which one; absent where there is one." };
+
 export const adminModelResponse = object({
   id: string,
   object: { const: "admin.model" },
   placements: list(
-    object({
-      id: string,
-      driver: string,
-      state: {
-        enum: ["unloaded", "loading", "ready", "restarting", "unavailable", "unloading", "failed"],
+    object(
+      {
+        id: string,
+        worker,
+        driver: string,
+        state: {
+          enum: ["unloaded", "loading", "ready", "restarting", "unavailable", "unloading", "failed"],
+        },
+        progress: nullable({ type: "number" }),
+        precision: nullable(string),
+        context_length: nullable(integer),
+        memory_bytes: nullable(integer),
+        slots: nullable(object({ total: integer, busy: integer })),
+        kv_usage: nullable({ type: "number" }),
+        queued_requests: integer,
+        restarts: integer,
       },
-      progress: nullable({ type: "number" }),
-      precision: nullable(string),
-      context_length: nullable(integer),
-      memory_bytes: nullable(integer),
-      slots: nullable(object({ total: integer, busy: integer })),
-      kv_usage: nullable({ type: "number" }),
-      queued_requests: integer,
-      restarts: integer,
-    }),
+      ["worker"],
+    ),
   ),
 });
 
@@ -195,21 +202,25 @@ export const adminRouteListResponse = object({
       context_window_fallbacks: names,
       retries_left: integer,
       placements: list(
-        object({
-          id: string,
-          driver: string,
-          weight: { type: "number" },
-          state: string,
-          circuit: { enum: ["closed", "open", "half_open"] },
-          tried_again_at: nullable(integer),
-          in_flight: integer,
-          engine_waiting: nullable(integer),
-          kv_usage: nullable({ type: "number" }),
-          first_token_ms: nullable(integer),
-          requests: integer,
-          failures: integer,
-          last_failure: nullable(object({ at: integer, code: string, message: string })),
-        }),
+        object(
+          {
+            id: string,
+            worker,
+            driver: string,
+            weight: { type: "number" },
+            state: string,
+            circuit: { enum: ["closed", "open", "half_open"] },
+            tried_again_at: nullable(integer),
+            in_flight: integer,
+            engine_waiting: nullable(integer),
+            kv_usage: nullable({ type: "number" }),
+            first_token_ms: nullable(integer),
+            requests: integer,
+            failures: integer,
+            last_failure: nullable(object({ at: integer, code: string, message: string })),
+          },
+          ["worker"],
+        ),
       ),
     }),
   ),

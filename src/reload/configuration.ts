@@ -21,10 +21,8 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** How the configuration stands. */
-export interface ConfigurationState {
-  /** The file. */
-  readonly source: string;
+/** What reloads have come to. */
+export interface ReloadProgress {
   /** 1 at the start, one more with each change. */
   readonly generation: number;
   /** Seconds since 1970, whole. */
@@ -32,6 +30,12 @@ export interface ConfigurationState {
   readonly reloads: { readonly applied: number; readonly unchanged: number; readonly refused: number };
   /** Why the last try was refused; null where it was not. */
   readonly refusal: Refusal | null;
+}
+
+/** How the configuration stands. */
+export interface ConfigurationState extends ReloadProgress {
+  /** The file. */
+  readonly source: string;
   readonly restartRequired: readonly string[];
   readonly keys: readonly ApiKey[];
   readonly limits: LimitStatus;

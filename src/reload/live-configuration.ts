@@ -4,7 +4,14 @@ import { GatewayError } from "../errors.ts";
 import type { Pool } from "../routing/pool.ts";
 import { carryOver, placementsOnlyIn } from "./carry-over.ts";
 import { changesBetween, sameConfig } from "./changes.ts";
-import type { Changes, Configuration, ConfigurationState, Refusal, Trigger } from "./configuration.ts";
+import type {
+  Changes,
+  Configuration,
+  ConfigurationState,
+  Refusal,
+  ReloadProgress,
+  Trigger,
+} from "./configuration.ts";
 import { type Generation, type GenerationParts, generation } from "./generation.ts";
 
 /** Milliseconds after which limits that were replaced are closed: requests that were being counted are done by then. */
@@ -18,8 +25,19 @@ export interface ConfigSource {
   read(): Config;
 }
 
+/** How a process stands to others that serve the same configuration. */
+export interface Fellowship {
+  /** What the others have come to; null where this one is among the first. */
+  readonly progress: ReloadProgress | null;
+  /** Waits, with a configuration ready to serve, until all others are. Throws OperatorError where one refuses. */
+  agree(): Promise<void>;
+}
+
 export interface LiveConfigurationParts extends GenerationParts {
   readonly source: ConfigSource;
+  /** The one that the gateway was started with, where others have reloaded since. */
+  readonly start?: Config;
+  readonly fellowship?: Fellowship | undefined;
   readonly pool: Pick<Pool, "retire">;
   readonly log: Log;
   /** Seconds since 1970, whole. */
@@ -33,20 +51,25 @@ export class LiveConfiguration implements Configuration {
   readonly #start: Config;
   readonly #closing = new AbortController();
   #current: Generation;
-  #generation = 1;
+  #generation: number;
   #tries = 1;
   #appliedAt: number;
-  #refusal: Refusal | null = null;
-  #restartRequired: readonly string[] = [];
-  readonly #reloads = { applied: 0, unchanged: 0, refused: 0 };
+  #refusal: Refusal | null;
+  #restartRequired: readonly string[];
+  readonly #reloads: { applied: number; unchanged: number; refused: number };
   /** One after the other: each reload starts from what the one before has left. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(first: Generation, parts: LiveConfigurationParts) {
     this.#current = first;
-    this.#start = first.config;
+    this.#start = parts.start ?? first.config;
     this.#parts = parts;
-    this.#appliedAt = parts.now();
+    const { generation, appliedAt, reloads, refusal } = parts.fellowship?.progress ?? begun(parts.now());
+    this.#generation = generation;
+    this.#appliedAt = appliedAt;
+    this.#reloads = { ...reloads };
+    this.#refusal = refusal;
+    this.#restartRequired = changesBetween(first.config, first.config, this.#start).restartRequired;
   }
 
   get current(): Generation {
@@ -124,6 +147,7 @@ export class LiveConfiguration implements Configuration {
     const next = await this.#next(config, before);
     try {
       await next.services.preload(this.#closing.signal);
+      await this.#parts.fellowship?.agree();
     } catch (error) {
       for (const { route, placement } of placementsOnlyIn(next, before)) pool.retire(route, placement);
       if (next.limits !== before.limits) await next.limits.close();
@@ -157,6 +181,13 @@ export class LiveConfiguration implements Configuration {
     return result;
   }
 }
+
+const begun = (now: number): ReloadProgress => ({
+  generation: 1,
+  appliedAt: now,
+  reloads: { applied: 0, unchanged: 0, refused: 0 },
+  refusal: null,
+});
 
 /** For operators: with what a driver says of files and processes. */
 export function reasonOf(error: unknown): string {

@@ -5,11 +5,12 @@ import { METRICS, type MetricDefinition } from "./metric-table.ts";
 /** The metrics of the table as prom-client has them, in a registry of their own. */
 export function createInstruments() {
   const registry = new Registry();
-  const common = ({ name, help, labels }: MetricDefinition) => ({
+  const common = ({ name, help, labels, aggregator }: MetricDefinition) => ({
     name,
     help,
     labelNames: labels,
     registers: [registry],
+    ...(aggregator === undefined ? {} : { aggregator }),
   });
   const counter = (definition: MetricDefinition) => new Counter(common(definition));
   const gauge = (definition: MetricDefinition) => new Gauge(common(definition));
@@ -43,6 +44,8 @@ export function createInstruments() {
     limitsShared: gauge(METRICS.limitsShared),
     limitFailures: counter(METRICS.limitFailures),
     loopUtilisation: gauge(METRICS.loopUtilisation),
+    workers: gauge(METRICS.workers),
+    workerRestarts: counter(METRICS.workerRestarts),
     build: gauge(METRICS.build),
   } satisfies { registry: Registry } & Record<keyof typeof METRICS, unknown>;
 }

@@ -1,3 +1,10 @@
+/** One number of a histogram, as prom-client tells those of its own. */
+interface HistogramValue {
+  readonly metricName: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+}
+
 /** Observations of one labelled series. What it costs is paid for each token, so nothing is allocated. */
 export class Latencies {
   readonly #bounds: Float64Array;
@@ -20,14 +27,18 @@ export class Latencies {
     this.#sum += value * times;
   }
 
-  /** Lines of Prometheus' text format. `labels`: as they are written there, without the braces. */
-  lines(name: string, labels: string): string[] {
+  values(name: string, labels: Readonly<Record<string, string>>): HistogramValue[] {
     let count = 0;
-    const buckets = Array.from(this.#counts, (observed, index) => {
+    const buckets = Array.from(this.#counts, (observed, index): HistogramValue => {
       count += observed;
-      return `${name}_bucket{${labels},le="${this.#bounds[index] ?? "+Inf"}"} ${count}`;
+      const le = this.#bounds[index] ?? "+Inf";
+      return { metricName: `${name}_bucket`, labels: { ...labels, le }, value: count };
     });
-    return [...buckets, `${name}_sum{${labels}} ${this.#sum}`, `${name}_count{${labels}} ${count}`];
+    return [
+      ...buckets,
+      { metricName: `${name}_sum`, labels, value: this.#sum },
+      { metricName: `${name}_count`, labels, value: count },
+    ];
   }
 }
 
@@ -57,11 +68,22 @@ export class LatencyHistogram {
     return made;
   }
 
-  text(): string {
+  /** As prom-client's `getMetricsAsJSON` tells its metrics. */
+  json() {
     const { name, help } = this.#definition;
-    const lines = [...this.#series].flatMap(([value, series]) =>
-      series.lines(name, `${this.#label}="${value}"`),
+    const values = [...this.#series].flatMap(([value, series]) =>
+      series.values(name, { [this.#label]: value }),
     );
-    return [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...lines, ""].join("\n");
+    return { name, help, type: "histogram", aggregator: "sum", values };
+  }
+
+  /** In Prometheus' text format. */
+  text(): string {
+    const { name, help, type, values } = this.json();
+    const lines = values.map(({ metricName, labels, value }) => {
+      const told = Object.entries(labels).map(([label, of]) => `${label}="${of}"`);
+      return `${metricName}{${told.join(",")}} ${value}`;
+    });
+    return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ""].join("\n");
   }
 }

@@ -6,6 +6,8 @@ export interface MetricDefinition {
   readonly labels: readonly string[];
   /** Upper bounds of a histogram's buckets, in its unit. */
   readonly buckets?: readonly number[];
+  /** What several workers' values come to; absent: their sum. */
+  readonly aggregator?: "max" | "min" | "average" | "first";
 }
 
 /** Buckets that OpenTelemetry's GenAI conventions advise, in seconds. */
@@ -119,6 +121,7 @@ export const METRICS = {
     type: "gauge",
     help: "1 for the state that a placement is in, 0 for the others.",
     labels: [...PLACEMENT, "state"],
+    aggregator: "max",
   },
   slots: {
     name: "dolly_slots",
@@ -143,12 +146,14 @@ export const METRICS = {
     type: "gauge",
     help: "How much of the KV cache holds tokens of running answers, 0 to 1.",
     labels: PLACEMENT,
+    aggregator: "max",
   },
   engineMemory: {
     name: "dolly_engine_memory_bytes",
     type: "gauge",
     help: "Resident memory of a placement's engine process.",
     labels: PLACEMENT,
+    aggregator: "max",
   },
   engineRestarts: {
     name: "dolly_engine_restarts_total",
@@ -161,18 +166,21 @@ export const METRICS = {
     type: "counter",
     help: "How often the configuration was read again, by outcome: applied, unchanged or refused.",
     labels: ["outcome"],
+    aggregator: "max",
   },
   configAccepted: {
     name: "dolly_config_last_reload_successful",
     type: "gauge",
     help: "0 while the config file was refused when it was last read, and the one before it serves; otherwise 1.",
     labels: [],
+    aggregator: "min",
   },
   limitsShared: {
     name: "dolly_rate_limits_shared",
     type: "gauge",
     help: "1 while limits are counted in Redis, 0 while each gateway counts by itself.",
     labels: [],
+    aggregator: "min",
   },
   limitFailures: {
     name: "dolly_rate_limit_store_failures_total",
@@ -185,11 +193,25 @@ export const METRICS = {
     type: "gauge",
     help: "Share of the time since the last scrape in which the gateway's event loop was busy, 0 to 1.",
     labels: [],
+    aggregator: "average",
+  },
+  workers: {
+    name: "dolly_workers",
+    type: "gauge",
+    help: "Processes that serve and have told what they measured.",
+    labels: [],
+  },
+  workerRestarts: {
+    name: "dolly_worker_restarts_total",
+    type: "counter",
+    help: "How often a process that serves died and was started again.",
+    labels: [],
   },
   build: {
     name: "dolly_build_info",
     type: "gauge",
     help: "1, with the version as a label.",
     labels: ["version"],
+    aggregator: "first",
   },
 } as const satisfies Record<string, MetricDefinition>;

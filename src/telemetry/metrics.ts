@@ -13,10 +13,15 @@ export interface MetricsParts {
   configuration(): WatchedConfiguration;
 }
 
+/** Metrics as prom-client's `getMetricsAsJSON` tells them. */
+export type MetricsSnapshot = { name: string; type: string; [key: string]: unknown }[];
+
 export interface Metrics {
   readonly contentType: string;
   /** Everything, in Prometheus' text format. */
   text(): Promise<string>;
+  /** Everything, for the processes that this one serves with to add up. */
+  snapshot(): Promise<MetricsSnapshot>;
   requestBegan(): void;
   requestEnded(outcome: RequestOutcome): void;
   generation(subject: GenerationSubject, at: number): GenerationObserver;
@@ -32,7 +37,8 @@ const MISNAMED = [
   "nodejs_active_resources_total",
 ];
 
-function processRegistry(): Registry {
+/** What this process takes. */
+export function processRegistry(): Registry {
   if (ofProcess === undefined) {
     ofProcess = new Registry();
     collectDefaultMetrics({ register: ofProcess });
@@ -45,7 +51,7 @@ const KNOWN_METHODS = ["GET", "HEAD", "POST", "OPTIONS"];
 
 export function createMetrics({ version, placements, configuration }: MetricsParts): Metrics {
   const instruments = createInstruments();
-  const { registry, httpActive, httpDuration, errors, loopUtilisation, build } = instruments;
+  const { registry, httpActive, httpDuration, errors, loopUtilisation, workers, build } = instruments;
   const models = new Map<string, ModelMetrics>();
   const ofModel = (subject: GenerationSubject): ModelMetrics => {
     const key = `${subject.operation} ${subject.model}`;
@@ -54,20 +60,32 @@ export function createMetrics({ version, placements, configuration }: MetricsPar
     return known;
   };
   build.set({ version }, 1);
+  workers.set(1);
   let scraped = performance.eventLoopUtilization();
+  const observe = (): void => {
+    const now = performance.eventLoopUtilization();
+    loopUtilisation.set(performance.eventLoopUtilization(now, scraped).utilization);
+    scraped = now;
+    const known = placements();
+    for (const { model } of known) {
+      for (const operation of ["chat", "text_completion"] as const) ofModel({ model, operation });
+    }
+    for (const model of models.values()) model.flush();
+    observePlacements(instruments, known);
+    observeConfiguration(instruments, configuration());
+  };
   return {
     contentType: registry.contentType,
+    async snapshot() {
+      observe();
+      const parts = await Promise.all([registry.getMetricsAsJSON(), processRegistry().getMetricsAsJSON()]);
+      return [...parts.flat(), instruments.betweenTokens.json()].map((metric) => ({
+        ...metric,
+        type: String(metric.type),
+      }));
+    },
     async text() {
-      const now = performance.eventLoopUtilization();
-      loopUtilisation.set(performance.eventLoopUtilization(now, scraped).utilization);
-      scraped = now;
-      const known = placements();
-      for (const { model } of known) {
-        for (const operation of ["chat", "text_completion"] as const) ofModel({ model, operation });
-      }
-      for (const model of models.values()) model.flush();
-      observePlacements(instruments, known);
-      observeConfiguration(instruments, configuration());
+      observe();
       const texts = await Promise.all([registry.metrics(), processRegistry().metrics()]);
       return [...texts, instruments.betweenTokens.text()].join("\n");
     },

@@ -53,6 +53,7 @@ test("a minimal file gets the documented defaults", () => {
       health_check_timeout: 10,
     },
     watch_config: true,
+    workers: 1,
     responses: { store: "memory", max_responses: 1000, max_megabytes: 64, ttl: 2_592_000 },
     models: {
       tiny: {
