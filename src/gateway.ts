@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { packageVersion } from "./cli/package.ts";
 import { createLimits } from "./config/limits.ts";
+import { planModel } from "./config/planned.ts";
 import { buildRoutes } from "./config/routes.ts";
 import type { Config } from "./config/schema.ts";
 import type { Driver, LoadContext } from "./core/driver.ts";
@@ -12,7 +13,9 @@ import { createServer } from "./http/app.ts";
 import { isLoopbackHost } from "./http/loopback.ts";
 import type { Hub } from "./hub/hub.ts";
 import { listenFailure } from "./listen-failure.ts";
-import { thisMachine } from "./machine/this-machine.ts";
+import { thisMachine, withCurrentGpus } from "./machine/this-machine.ts";
+import type { PlanRow } from "./placement/plan.ts";
+import { tellPlan } from "./placement/told.ts";
 import type { Configuration } from "./reload/configuration.ts";
 import { firstGeneration } from "./reload/generation.ts";
 import { type ConfigSource, LiveConfiguration } from "./reload/live-configuration.ts";
@@ -51,6 +54,8 @@ export interface Gateway {
   readonly services: Services;
   /** Undefined where the config is no file. */
   readonly configuration: Configuration | undefined;
+  /** What the machine makes of a model's placements, whether they are used or not. */
+  plan(model: string): readonly PlanRow[];
   /** Listens where the config says; resolves with the address, such as `http://127.0.0.1:8000`. */
   listen(): Promise<string>;
   /** Loads the models that the config wants loaded at start. */
@@ -68,6 +73,8 @@ const silent: LoadDisplay = { update: () => undefined, end: () => undefined };
 export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const { config, drivers, folder, cacheDir, hub, log, crew, showLoad, after } = parts;
   const machine = parts.machine ?? thisMachine(drivers, cacheDir);
+  const machineNow = parts.machine === undefined ? () => withCurrentGpus(machine()) : async () => machine();
+  const plans = new Map<string, readonly PlanRow[]>();
   const monotonic = () => performance.now();
   const context = (
     { name, maxModelLen }: Pick<Route, "name" | "maxModelLen">,
@@ -78,18 +85,24 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   const pool = new Pool({ log, context, showLoad, monotonic, after, graceMs });
   const states = new PlacementStates();
   const generations = {
-    routes: (from: Config) =>
-      buildRoutes(from, {
+    async routes(from: Config) {
+      for (const [name, model] of Object.entries(from.models)) {
+        const sources = { drivers, folder, ...(hub === undefined ? {} : { hub }), machine: machine() };
+        const rows = await planModel(name, model, { ...sources, bandwidth: null });
+        tellPlan(log, name, rows);
+        plans.set(name, rows);
+      }
+      return buildRoutes(from, {
         drivers,
         templateNamed,
         chooseTemplate,
         folder,
         ...(hub === undefined ? {} : { hub }),
         machine,
-        leftOut: ({ id, reason }) =>
-          log.info({ placement: id, reason }, "the machine has not what the placement wants"),
+        machineNow,
         context: (name, maxModelLen) => context({ name, maxModelLen }),
-      }),
+      });
+    },
     services: (routes: readonly Route[], from: Config) =>
       createServices({
         router: createRouter(routes, from.default_model),
@@ -155,6 +168,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
   return {
     services,
     configuration,
+    plan: (model) => plans.get(model) ?? [],
     preload: (signal) => live.preload(signal),
     async listen() {
       try {

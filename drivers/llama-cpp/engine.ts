@@ -18,7 +18,7 @@ import {
   openLlama,
 } from "./llama.ts";
 import { LoadLog } from "./load-log.ts";
-import { neededBytes } from "./memory.ts";
+import { blocksOnCpu, neededBytes } from "./memory.ts";
 import { Arena, contextParams, modelParams } from "./model-params.ts";
 import { attachThreadPool } from "./thread-pool.ts";
 
@@ -103,7 +103,7 @@ async function loadEngine(
 function checkMemory({ memory, gpuLayers }: LlamaEngineOptions, onGpu: boolean): void {
   if (memory === null) return;
   const { layers } = memory;
-  requireMemory(neededBytes(memory, onGpu ? Math.max(0, layers - (gpuLayers ?? layers)) : layers));
+  requireMemory(neededBytes(memory, onGpu ? blocksOnCpu(layers, gpuLayers ?? undefined) : layers));
 }
 
 async function loadModel(

@@ -13,6 +13,7 @@ import type { LlamaEngineOptions } from "./engine-options.ts";
 import { findLibraries, GPU_BUILDS, installedGpuBuilds } from "./library.ts";
 import { modelNeed } from "./memory.ts";
 import { type LlamaCppOptions, llamaCppOptions } from "./options.ts";
+import { plannedGpus } from "./planned-gpus.ts";
 import { type ModelSource, modelName, type PreparedModel, plannedModel, readSource } from "./source.ts";
 
 /** Imported in the engine's process only; it has this file's extension, in the sources and in a build. */
@@ -25,13 +26,14 @@ export const llamaCpp = defineDriver({
     "Runs GPT-NeoX checkpoints and GGUF files with llama.cpp, in a child process for each model: on a CPU, and with one more install on CUDA and Vulkan.",
   options: llamaCppOptions,
   paths: ["model", "cuda_libraries"],
-  need({ type, kv_type: kvType, parallel: slots, gpu, gpu_layers: layers }, model, { gpus, providers }) {
+  need(options, model, { gpus, providers }) {
     if (model.shape.architecture !== "gpt_neox") return "llama.cpp has no GPT-J";
-    if (gpu !== "auto" && gpu !== "none" && !providers.includes(gpu)) {
-      return `the ${gpu} build of llama.cpp is not installed`;
-    }
-    const onCpu = gpu === "none" || layers === 0 || !GPU_BUILDS.some((build) => providers.includes(build));
-    return modelNeed(model, { type, kvType, slots, gpus: onCpu ? 0 : gpus.length });
+    const placed = plannedGpus(options, gpus, providers);
+    if (typeof placed === "string") return placed;
+    const { places, split } = placed;
+    const { type, kv_type: kvType, parallel: slots, gpu_layers: gpuLayers } = options;
+    const need = modelNeed(model, { type, kvType, slots, gpus: places.length, gpuLayers });
+    return { ...need, gpus: places, ...(split === undefined ? {} : { split }) };
   },
   model: ({ model }) => plannedModel(model),
   nativePackages: LLAMA_CUDA_PACKAGES,

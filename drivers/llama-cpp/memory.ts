@@ -65,14 +65,23 @@ interface Placed {
   readonly slots: number;
   /** GPUs that the layers are spread over; 0: a CPU computes. */
   readonly gpus: number;
+  /** As `gpu_layers` counts them; undefined: all. */
+  readonly gpuLayers: number | undefined;
 }
 
 const isKnown = (type: string): type is keyof typeof ELEMENT_BYTES => Object.hasOwn(ELEMENT_BYTES, type);
 
+/**
+ * Blocks that stay in main memory: llama.cpp counts the output as the last layer, and puts layers on the GPU from the last
+ * one on (llama.cpp, `llama_model::load_tensors`). `gpuLayers`: undefined: all.
+ */
+export const blocksOnCpu = (layers: number, gpuLayers: number | undefined): number =>
+  Math.min(layers, Math.max(0, layers + 1 - (gpuLayers ?? layers + 1)));
+
 /** What a model will take. A file of a type that is not known by its elements takes its own size. */
 export function modelNeed(
   { shape, precision = "f16", fileBytes }: PlannedModel,
-  { type, kvType, slots, gpus }: Placed,
+  { type, kvType, slots, gpus, gpuLayers }: Placed,
 ): ModelNeed {
   const { blocks, embedding, vectors } = matrixCounts(shape);
   const taken = type ?? precision;
@@ -80,18 +89,43 @@ export function modelNeed(
   // In q4_0 the output matrix stays in 8 bits.
   const output = embedding * (taken === "q4_0" ? ELEMENT_BYTES.q8_0 : element);
   const matrices = blocks * element;
-  const onGpu = gpus > 0;
+  const inputs = embedding * element;
+  const weights = fileBytes ?? matrices + output + inputs + vectors * ELEMENT_BYTES.f32;
+  const kvPerSlot = kvBytes(shape, kvType);
+  if (gpus === 0) {
+    return {
+      precision: taken,
+      device: "cpu",
+      slots,
+      weights,
+      readPerToken: matrices + output,
+      // On a CPU, llama.cpp arranges 4-bit matrices anew for its kernels, beside the file.
+      fileCopy: taken === "q4_0" ? matrices : 0,
+      kvPerSlot,
+      pass: passBytes(shape, CPU_PASS_TOKENS + slots),
+      process: PROCESS_BYTES,
+    };
+  }
+  const onCpu = shape.layers === 0 ? 0 : blocksOnCpu(shape.layers, gpuLayers) / shape.layers;
+  // The embedding always stays in main memory.
+  const hostWeights = inputs + (matrices + vectors * ELEMENT_BYTES.f32) * onCpu;
   return {
     precision: taken,
-    device: onGpu ? "gpu" : "cpu",
+    device: "gpu",
     slots,
-    weights: fileBytes ?? matrices + output + embedding * element + vectors * ELEMENT_BYTES.f32,
-    readPerToken: matrices + output,
-    // On a CPU, llama.cpp arranges 4-bit matrices anew for its kernels, beside the file.
-    fileCopy: taken === "q4_0" && !onGpu ? matrices : 0,
-    kvPerSlot: kvBytes(shape, kvType),
+    weights: weights - hostWeights,
+    readPerToken: matrices * (1 - onCpu) + output,
+    fileCopy: 0,
+    kvPerSlot: kvPerSlot * (1 - onCpu),
     // Each GPU has its own.
-    pass: onGpu ? passBytes(shape, GPU_PASS_TOKENS) * gpus : passBytes(shape, CPU_PASS_TOKENS + slots),
-    process: onGpu ? GPU_CONTEXT_BYTES * gpus : PROCESS_BYTES,
+    pass: passBytes(shape, GPU_PASS_TOKENS) * gpus,
+    process: GPU_CONTEXT_BYTES * gpus,
+    host: {
+      weights: hostWeights,
+      readPerToken: matrices * onCpu,
+      kvPerSlot: kvPerSlot * onCpu,
+      pass: onCpu === 0 ? 4 * slots * shape.vocabularySize : passBytes(shape, GPU_PASS_TOKENS),
+      process: PROCESS_BYTES,
+    },
   };
 }

@@ -26,7 +26,13 @@ export const llamaCppOptions = z
       .describe(
         "Folder with CUDA 13's libraries (or a Python environment's site-packages with NVIDIA's wheels), before what `dolly install cuda` brought and what the system has.",
       ),
-    gpu_layers: z.int().min(0).optional().describe("Layers of the model on the GPU; by default all of them."),
+    gpu_layers: z
+      .int()
+      .min(0)
+      .optional()
+      .describe(
+        "Layers of the model on the GPU, from the last one on; the output counts as a layer too. By default all of them.",
+      ),
     main_gpu: z
       .int()
       .min(0)

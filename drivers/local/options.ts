@@ -22,7 +22,7 @@ export const localOptions = {
     .boolean()
     .default(true)
     .describe(
-      "Refuse to load a model that will take more main memory than is available (Linux and Windows).",
+      "Refuse to load a model that will take more memory than is free, of its GPUs (as nvidia-smi or rocm-smi say) or of main memory (Linux and Windows).",
     ),
   prefill_chunk: z
     .int()

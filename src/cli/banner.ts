@@ -1,8 +1,12 @@
+import { gigabytes } from "../core/gigabytes.ts";
+import type { PlanRow } from "../placement/plan.ts";
 import type { Route, RouteFacts } from "../routing/route.ts";
 
 export interface BannerModel {
   readonly route: Route;
   readonly facts: RouteFacts | null;
+  /** What the machine makes of its placements. */
+  readonly plan: readonly PlanRow[];
 }
 
 /** Questions that the embedded model knows by heart (databricks-dolly-15k). */
@@ -38,13 +42,25 @@ export function banner(
 
 function modelTable(models: readonly BannerModel[]): string[] {
   const width = Math.max(...models.map(({ route }) => route.name.length));
-  return models.map(({ route, facts }) => {
+  return models.flatMap(({ route, facts, plan }) => {
     const what =
       facts === null
         ? "its files cannot be read; the log says why"
         : `${facts.driver}, ${facts.precision}, context ${facts.contextLength}, template ${route.template.name}`;
     const aliases = route.aliases.length === 0 ? "" : `; also ${route.aliases.join(", ")}`;
-    return `  ${route.name.padEnd(width)}  ${what}${aliases}`;
+    return [`  ${route.name.padEnd(width)}  ${what}${aliases}`, ...placementLines(plan)];
+  });
+}
+
+/** Told where there is a choice, or where the only placement does not fit. */
+function placementLines(plan: readonly PlanRow[]): string[] {
+  if (plan.length === 1 && plan[0]?.verdict === "chosen") return [];
+  return plan.map(({ id, driver, precision, verdict, rule, device, memory }) => {
+    const room =
+      memory === null || verdict === "too large"
+        ? ""
+        : `; ${gigabytes(memory.total, 2)} of ${gigabytes(memory.available)} on the ${device.toUpperCase()}`;
+    return `    ${id} (${[driver, precision].filter((part) => part !== null).join(", ")}): ${verdict}: ${rule}${room}`;
   });
 }
 

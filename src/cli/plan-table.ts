@@ -30,6 +30,7 @@ const COLUMNS = [
   "slots",
   "total",
   "free",
+  "in RAM",
   "room for",
   "tokens/s",
   "",
@@ -48,6 +49,7 @@ function cells({ id, driver, verdict, rule, device, precision, memory, tokensPer
     memory === null ? "-" : String(memory.slots),
     of(memory?.total),
     of(memory?.available),
+    of(memory?.host?.total),
     memory === null ? "-" : `${memory.slotsThatFit} slots`,
     tokensPerSecond === null
       ? "-"

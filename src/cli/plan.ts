@@ -1,14 +1,14 @@
 import { join } from "node:path";
-import { bindOptions } from "../config/planned.ts";
-import type { ModelConfig } from "../config/schema.ts";
+import { planModel } from "../config/planned.ts";
 import type { Driver } from "../core/driver.ts";
 import type { MachineFacts } from "../core/machine.ts";
 import { OperatorError } from "../errors.ts";
+import { hubOf } from "../hub/hub.ts";
 import { measureMainMemory } from "../machine/bandwidth.ts";
 import { describedMachine } from "../machine/facts.ts";
 import { gpuFrom } from "../machine/gpu-argument.ts";
 import { thisMachine } from "../machine/this-machine.ts";
-import { type PlanRow, plan } from "../placement/plan.ts";
+import type { PlanRow } from "../placement/plan.ts";
 import { KNOWN_MODELS } from "../placement/shapes.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import { configFromFile, type Surroundings } from "./config-source.ts";
@@ -35,6 +35,7 @@ export async function planCommand(
     templates,
   }: { terminal: Terminal; drivers: readonly Driver[]; templates: readonly string[] },
 ): Promise<void> {
+  const hub = hubOf(terminal.env, terminal.home);
   const around: Surroundings = { env: terminal.env, cwd: terminal.cwd, drivers, templates };
   const configs = filesOf(flags).map((config) => configFromFile({ config }, around));
   const cacheDir = configs[0] === undefined ? "" : cacheFolder(configs[0], terminal);
@@ -43,7 +44,10 @@ export async function planCommand(
   for (const { config, folder } of configs) {
     for (const [name, model] of Object.entries(config.models)) {
       if (flags.model !== undefined && name !== flags.model && flags.config !== undefined) continue;
-      models.push({ model: name, rows: await planned(name, model, { folder, drivers, machine, bandwidth }) });
+      models.push({
+        model: name,
+        rows: await planModel(name, model, { folder, drivers, hub, machine, bandwidth }),
+      });
     }
   }
   if (models.length === 0) {
@@ -89,23 +93,4 @@ function machineOf(
   }
   const gpus = Array.from({ length: Number(count ?? 1) }, () => gpuFrom(gpu));
   return { machine: { ...here, gpus, providers: ["cuda", "onnx-cuda"] }, bandwidth: null };
-}
-
-interface PlanParts {
-  readonly folder: string;
-  readonly drivers: readonly Driver[];
-  readonly machine: MachineFacts;
-  readonly bandwidth: number | null;
-}
-
-async function planned(
-  name: string,
-  model: ModelConfig,
-  { folder, drivers, machine, bandwidth }: PlanParts,
-): Promise<PlanRow[]> {
-  const placements = [];
-  for (const one of bindOptions(name, model, { drivers, folder })) {
-    placements.push({ ...one, ...(await one.judge(machine)) });
-  }
-  return plan(placements, machine, bandwidth);
 }

@@ -81,9 +81,15 @@ export async function preload(gateway: Gateway, signal: AbortSignal): Promise<vo
   }
 }
 
-export async function bannerOf({ services }: Gateway, address: string, workers = 1): Promise<string> {
-  const models: BannerModel[] = await Promise.all(
-    services.routes().map(async (route) => ({ route, facts: await services.facts(route) })),
-  );
-  return banner(packageVersion, address, models, workers);
+export async function bannerOf(gateway: Gateway, address: string, workers = 1): Promise<string> {
+  return banner(packageVersion, address, await bannerModels(gateway), workers);
 }
+
+const bannerModels = ({ services, plan }: Gateway): Promise<BannerModel[]> =>
+  Promise.all(
+    services.routes().map(async (route) => ({
+      route,
+      facts: await services.facts(route),
+      plan: plan(route.name),
+    })),
+  );

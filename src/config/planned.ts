@@ -2,52 +2,75 @@ import type { Driver } from "../core/driver.ts";
 import type { MachineFacts } from "../core/machine.ts";
 import type { ModelNeed, PlannedModel } from "../core/need.ts";
 import { OperatorError } from "../errors.ts";
+import { type Hub, keptSnapshot } from "../hub/hub.ts";
+import { type PlanRow, plan } from "../placement/plan.ts";
 import { knownModel } from "../placement/shapes.ts";
-import type { Condition } from "../placement/when.ts";
-import { placementParts } from "./placement-parts.ts";
+import { type PlacementParts, placementParts } from "./placement-parts.ts";
 import type { ModelConfig } from "./schema.ts";
 
-/** A placement of the config, as a plan judges it. */
-export interface JudgedPlacement {
-  readonly id: string;
-  readonly driver: string;
-  readonly when: Condition | undefined;
-  judge(machine: MachineFacts): Promise<{
-    readonly need: ModelNeed | string | undefined;
-    readonly contextLength: number | null;
-  }>;
+export interface PlanSources {
+  readonly drivers: readonly Driver[];
+  /** Where relative paths of the config start. */
+  readonly folder: string;
+  /** What is pulled is looked up there; undefined: nothing is. */
+  readonly hub?: Pick<Hub, "cache">;
 }
 
-/** The placements of a model, whether the machine has them or not. */
-export function bindOptions(
+/** What a placement needs on a machine; null: not known before it is pulled. The others: `PlannedPlacement`. */
+export interface Judgement {
+  readonly need: ModelNeed | string | null | undefined;
+  readonly contextLength: number | null;
+}
+
+/** Judges the placements of a model, whether the machine has them or not. */
+export async function planModel(
   name: string,
   model: ModelConfig,
-  { drivers, folder }: { drivers: readonly Driver[]; folder: string },
-): JudgedPlacement[] {
-  return model.placements.map((placement, index): JudgedPlacement => {
-    const { driver, when, options, repository } = placementParts(placement, drivers, folder);
-    return {
+  {
+    drivers,
+    folder,
+    hub,
+    machine,
+    bandwidth,
+  }: PlanSources & { readonly machine: MachineFacts; readonly bandwidth: number | null },
+): Promise<PlanRow[]> {
+  const placements = [];
+  for (const [index, placement] of model.placements.entries()) {
+    const parts = placementParts(placement, drivers, folder);
+    placements.push({
       id: `${name}/${index}`,
-      driver: driver.name,
-      when,
-      async judge(machine) {
-        const bound = driver.plan(options);
-        const known = knownModel(repository?.id ?? name) ?? knownModel(name);
-        const found = repository === undefined ? await bound.model().catch(unreadable) : undefined;
-        const planned = typeof found === "object" ? found : known;
-        if (planned === undefined) {
-          const need = typeof found === "string" ? found : bound.need(NOTHING, machine);
-          return { need, contextLength: model.max_model_len ?? null };
-        }
-        const contextLength = Math.min(
-          planned.shape.contextLength,
-          model.max_model_len ?? Number.POSITIVE_INFINITY,
-        );
-        const sized = { ...planned, shape: { ...planned.shape, contextLength } };
-        return { need: bound.need(sized, machine), contextLength };
-      },
-    };
-  });
+      driver: parts.driver.name,
+      when: parts.when,
+      ...(await judge(name, model, parts, { hub, machine })),
+    });
+  }
+  return plan(placements, machine, bandwidth);
+}
+
+/** What one placement of a model needs. */
+export async function judge(
+  name: string,
+  model: ModelConfig,
+  { driver, options, repository }: PlacementParts,
+  { hub, machine }: { readonly hub: Pick<Hub, "cache"> | undefined; readonly machine: MachineFacts },
+): Promise<Judgement> {
+  const kept = hub && repository && (await keptSnapshot(hub, repository));
+  const here = repository === undefined || kept !== undefined;
+  const bound = driver.plan(kept === undefined ? options : { ...options, model: kept });
+  // A snapshot may be incomplete: it is gone on with when the model is loaded.
+  const found = here ? await bound.model().catch(kept === undefined ? unreadable : nothing) : undefined;
+  const known = knownModel(repository?.id ?? name) ?? knownModel(name);
+  const planned = typeof found === "object" ? found : known;
+  if (planned === undefined) {
+    const need = typeof found === "string" ? found : bound.need(NOTHING, machine);
+    return { need: typeof need === "object" ? null : need, contextLength: model.max_model_len ?? null };
+  }
+  const contextLength = Math.min(
+    planned.shape.contextLength,
+    model.max_model_len ?? Number.POSITIVE_INFINITY,
+  );
+  const sized = { ...planned, shape: { ...planned.shape, contextLength } };
+  return { need: bound.need(sized, machine), contextLength };
 }
 
 /** For drivers that need nothing, whatever the model. */
@@ -62,6 +85,8 @@ const NOTHING: PlannedModel = {
     contextLength: 0,
   },
 };
+
+const nothing = (): undefined => undefined;
 
 function unreadable(error: unknown): string {
   if (error instanceof OperatorError) return error.message;

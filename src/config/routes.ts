@@ -4,10 +4,12 @@ import type { PromptTemplate } from "../core/template.ts";
 import { OperatorError } from "../errors.ts";
 import type { Hub } from "../hub/hub.ts";
 import { fromHub } from "../hub/hub-driver.ts";
+import { withGpuCheck } from "../placement/gpu-check.ts";
 import { whyNot } from "../placement/when.ts";
 import type { Placement, Route } from "../routing/route.ts";
 import { instructAliases } from "./names.ts";
 import { placementParts } from "./placement-parts.ts";
+import { judge } from "./planned.ts";
 import { routingRules } from "./routing.ts";
 import type { Config, ModelConfig } from "./schema.ts";
 
@@ -22,6 +24,8 @@ export interface RouteParts {
   readonly hub?: Hub;
   /** What this machine has; asked only where a placement has conditions. */
   machine(): MachineFacts;
+  /** The same with what its GPUs have free now: asked when a model is loaded. Undefined: none will be. */
+  readonly machineNow?: () => Promise<MachineFacts>;
   /** Told of each placement whose conditions do not hold. */
   leftOut?(placement: { readonly id: string; readonly reason: string }): void;
   context(name: string, maxModelLen: number | undefined): LoadContext;
@@ -86,12 +90,14 @@ export function bindPlacements(
     folder,
     hub,
     machine,
+    machineNow,
     leftOut,
-  }: Pick<RouteParts, "drivers" | "folder" | "hub" | "machine" | "leftOut">,
+  }: Pick<RouteParts, "drivers" | "folder" | "hub" | "machine" | "machineNow" | "leftOut">,
 ): Placement[] {
   return model.placements.flatMap((placement, index) => {
     const id = `${name}/${index}`;
-    const { driver, weight, when, options, repository } = placementParts(placement, drivers, folder);
+    const parts = placementParts(placement, drivers, folder);
+    const { driver, weight, when, options, repository } = parts;
     const reason = when && whyNot(when, machine());
     if (reason !== undefined) {
       leftOut?.({ id, reason });
@@ -99,7 +105,14 @@ export function bindPlacements(
     }
     const fetched = hub && repository;
     const bound = fetched ? fromHub(driver, options, fetched, hub) : driver.bind(options);
-    return [{ id, index, weight, driver: bound }];
+    const checked =
+      machineNow === undefined || !driver.plan(options).memoryCheck
+        ? bound
+        : withGpuCheck(bound, {
+            machineNow,
+            need: async (now) => (await judge(name, model, parts, { hub, machine: now })).need,
+          });
+    return [{ id, index, weight, driver: checked }];
   });
 }
 

@@ -106,6 +106,8 @@ export interface Planned {
   ): ModelNeed | string | undefined;
   /** The model in the files that the options name; undefined where they name none. Throws OperatorError. */
   model(): Promise<PlannedModel | undefined>;
+  /** Whether a model that does not fit is refused: the option `memory_check` of drivers that have it. */
+  readonly memoryCheck: boolean;
 }
 
 export interface Driver {
@@ -173,6 +175,7 @@ export function defineDriver<Options extends ZodObject>(definition: DriverDefini
       return {
         need: (model, machine) => definition.need?.(parsed, model, machine),
         model: async () => definition.model?.(parsed),
+        memoryCheck: "memory_check" in parsed && parsed["memory_check"] === true,
       };
     },
   };

@@ -20,10 +20,27 @@ export interface PlannedModel {
   readonly fileBytes?: number;
 }
 
-/** What a model takes where a driver runs it; bytes, once every slot is full. */
+/** Bytes of main memory that a model takes although a GPU computes it. */
+export interface HostNeed {
+  /** Of the layers that are not on the GPU, and of what never is. */
+  readonly weights: number;
+  /** Of those, what one token reads. */
+  readonly readPerToken: number;
+  readonly kvPerSlot: number;
+  readonly pass: number;
+  readonly process: number;
+}
+
+/** What a model takes where a driver runs it; bytes, once every slot is full. With `host`, the others are what the GPUs hold. */
 export interface ModelNeed {
   readonly precision: string;
   readonly device: "cpu" | "gpu";
+  /** Absent on a CPU. */
+  readonly host?: HostNeed;
+  /** Places, in the machine's list, of the GPUs that share it; absent: all. */
+  readonly gpus?: readonly number[];
+  /** Shares that those take, in their order; absent: by their free memory. */
+  readonly split?: readonly number[];
   readonly slots: number;
   /** Of the weights, as they are computed with. */
   readonly weights: number;
@@ -40,7 +57,13 @@ export interface ModelNeed {
 }
 
 /** Bytes that must be there. */
-export const neededBytes = ({ weights, kvPerSlot, slots, pass, process }: ModelNeed): number =>
+export const neededBytes = ({
+  weights,
+  kvPerSlot,
+  slots,
+  pass,
+  process,
+}: Pick<ModelNeed, "weights" | "kvPerSlot" | "slots" | "pass" | "process">): number =>
   weights + kvPerSlot * slots + pass + process;
 
 /** Weights of a matrix kind: of the blocks, and of the embedding or the output. */

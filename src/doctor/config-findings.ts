@@ -1,10 +1,9 @@
 import { createConnection } from "node:net";
-import { bindOptions } from "../config/planned.ts";
+import { planModel } from "../config/planned.ts";
 import type { Config } from "../config/schema.ts";
 import type { Driver } from "../core/driver.ts";
 import type { Finding } from "../core/finding.ts";
 import type { MachineFacts } from "../core/machine.ts";
-import { plan } from "../placement/plan.ts";
 
 export interface ConfigSources {
   readonly folder: string;
@@ -40,11 +39,7 @@ async function modelFindings(
 ): Promise<Finding[]> {
   const model = config.models[name];
   if (model === undefined) return [];
-  const placements = [];
-  for (const one of bindOptions(name, model, { drivers, folder })) {
-    placements.push({ ...one, ...(await one.judge(machine)) });
-  }
-  const rows = plan(placements, machine, null);
+  const rows = await planModel(name, model, { drivers, folder, machine, bandwidth: null });
   const usable = rows.some(({ verdict }) => verdict === "chosen");
   const findings = rows.map(({ id, driver, verdict, rule }): Finding => {
     const what = `${id} (${driver})`;

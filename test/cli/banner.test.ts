@@ -1,13 +1,14 @@
 import { expect, test } from "vitest";
 import { banner } from "../../src/cli/banner.ts";
+import { plan } from "../../src/placement/plan.ts";
 import { testRoute } from "../routing/stand-ins.ts";
 
 const facts = { driver: "llama-cpp", precision: "q8_0", contextLength: 2048 };
 
 test("it names the address, each model with driver and precision, and a line to paste", () => {
   const text = banner("1.2.3", "http://127.0.0.1:8000", [
-    { route: testRoute([], { name: "dolly-v2-3b", aliases: ["dolly"] }), facts },
-    { route: testRoute([], { name: "b" }), facts: null },
+    { route: testRoute([], { name: "dolly-v2-3b", aliases: ["dolly"] }), facts, plan: [] },
+    { route: testRoute([], { name: "b" }), facts: null, plan: [] },
   ]);
   expect(text).toContain("dolly-gateway 1.2.3 listens on http://127.0.0.1:8000\n");
   expect(text).toContain("  dolly-v2-3b  llama-cpp, q8_0, context 2048, template plain; also dolly\n");
@@ -19,7 +20,7 @@ test("it names the address, each model with driver and precision, and a line to 
 
 test("for the embedded model it suggests questions that it knows", () => {
   const route = testRoute([], { name: "dolly-v2-tiny" });
-  const text = banner("1", "http://127.0.0.1:8000", [{ route, facts }]);
+  const text = banner("1", "http://127.0.0.1:8000", [{ route, facts, plan: [] }]);
   expect(text).toContain("How many NBA basketball teams are in California?");
   expect(text).toContain('also knows "What is the capital of Texas?" and "What does BMW stand for?"');
 });
@@ -29,5 +30,47 @@ test.each([
   ["http://[::]:80", "curl http://[::1]:80/"],
   ["http://10.0.0.1:80", "curl http://10.0.0.1:80/"],
 ])("a gateway that listens on %s is reached by %s", (address, line) => {
-  expect(banner("1", address, [{ route: testRoute([]), facts }])).toContain(line);
+  expect(banner("1", address, [{ route: testRoute([]), facts, plan: [] }])).toContain(line);
+});
+
+test("a choice of placements is told, with what decided", () => {
+  const machine = {
+    platform: "linux",
+    arch: "x64",
+    cores: 8,
+    memory: 32e9,
+    availableMemory: 20e9,
+    gpus: [],
+    providers: [],
+  };
+  const need = {
+    precision: "int4",
+    device: "cpu",
+    slots: 4,
+    weights: 2e9,
+    readPerToken: 2e9,
+    fileCopy: 0,
+    kvPerSlot: 0.25e9,
+    pass: 0.1e9,
+    process: 0.15e9,
+  } as const;
+  const base = { driver: "onnx", when: undefined, contextLength: 2048 };
+  const rows = plan(
+    [
+      { ...base, id: "m/0", need: { ...need, weights: 40e9 } },
+      { ...base, id: "m/1", need },
+      { ...base, id: "m/2", driver: "openai", need: undefined },
+    ],
+    machine,
+    null,
+  );
+  const told = banner("1", "http://127.0.0.1:8000", [{ route: testRoute([]), facts, plan: rows }]);
+  expect(told).toContain("    m/0 (onnx, int4): too large: needs 41.3 GB, 20.0 GB are free\n");
+  expect(told).toContain("    m/1 (onnx, int4): chosen: fits; 3.25 GB of 20.0 GB on the CPU\n");
+  expect(told).toContain("    m/2 (openai): next: fits; stands behind m/1\n");
+  const [, only] = rows;
+  const quiet = banner("1", "http://127.0.0.1:8000", [
+    { route: testRoute([]), facts, plan: only === undefined ? [] : [only] },
+  ]);
+  expect(quiet).not.toContain("m/1");
 });

@@ -146,6 +146,81 @@ test("a GPU without the build that uses it is not planned with", async () => {
   ]);
 });
 
+async function rowsOf(placements: readonly string[], gpus: Parameters<typeof server>[0]): Promise<PlanRow[]> {
+  writeFileSync(
+    join(folder, "own.yaml"),
+    `version: 1\nmodels: { mine: { template: dolly-v2, placements: [${placements
+      .map((more) => `{ driver: llama-cpp, model: databricks/dolly-v2-7b${more} }`)
+      .join(", ")}] } }\n`,
+  );
+  const { printed, noted } = await dolly("--config", "own.yaml", "--json", ...server(gpus));
+  expect(noted).toBe("");
+  const { models } = JSON.parse(printed) as { models: { rows: PlanRow[] }[] };
+  return models[0]?.rows ?? [];
+}
+
+test("gpu_layers parts a model between the GPU and main memory", async () => {
+  const [all, none, half, output, most] = await rowsOf(
+    ["", ", gpu_layers: 0", ", gpu_layers: 17", ", gpu_layers: 1", ", gpu_layers: 33"],
+    [T4],
+  );
+  if (!all?.memory || !none?.memory || !half?.memory || !output?.memory) throw new Error("all have figures");
+  expect(all).toMatchObject({
+    verdict: "too large",
+    rule: expect.stringMatching(/ on the GPU, 15\.8 GB are free$/),
+  });
+  expect(most?.memory).toEqual(all.memory);
+  expect(none).toMatchObject({ device: "cpu", memory: { host: null } });
+  // 16 of 32 layers and the output.
+  expect(half).toMatchObject({ device: "gpu", verdict: "next" });
+  expect(half.memory.kvPerSlot).toBe(all.memory.kvPerSlot / 2);
+  expect(half.memory.host?.kvPerSlot).toBe(all.memory.kvPerSlot / 2);
+  for (const { weights, host } of [all.memory, half.memory, output.memory]) {
+    expect(weights + (host?.weights ?? 0)).toBeCloseTo(none.memory.weights, -3);
+  }
+  expect(output.memory).toMatchObject({ kvPerSlot: 0, host: { kvPerSlot: all.memory.kvPerSlot } });
+  // The embedding never is on the GPU: 50,280 rows of 4,096 halves.
+  expect(all.memory.host?.weights).toBe(50_280 * 4096 * 2);
+});
+
+test("a model whose other half does not fit main memory is told so", async () => {
+  const file = join(folder, "small.json");
+  writeFileSync(file, JSON.stringify({ cores: 8, memory: 6e9, gpus: [T4], providers: ["cuda"] }));
+  writeFileSync(
+    join(folder, "half.yaml"),
+    "version: 1\nmodels: { mine: { template: dolly-v2, placements: [{ driver: llama-cpp, model: databricks/dolly-v2-7b, gpu_layers: 17 }] } }\n",
+  );
+  const { printed } = await dolly("--config", "half.yaml", "--machine", file);
+  expect(printed).toMatch(/TOO LARGE: needs \d+\.\d GB in main memory, 6\.0 GB are free/);
+});
+
+test("the GPUs that a placement names are those whose memory counts", async () => {
+  const rows = await rowsOf(
+    ["", ", main_gpu: 1", ", main_gpu: 2", ", devices: [CUDA0]", ", tensor_split: [3, 1]"],
+    [T4, A10],
+  );
+  expect(rows.map(({ memory }) => memory?.available)).toEqual([
+    39.9e9,
+    24.1e9,
+    undefined,
+    15.8e9,
+    15.8e9 / 0.75,
+  ]);
+  expect(rows[2]).toMatchObject({
+    verdict: "impossible",
+    rule: "main_gpu names GPU 2, counted from 0, and there are 2",
+  });
+});
+
+test("a repository whose size nobody knows is no reason against it", async () => {
+  writeFileSync(
+    join(folder, "unknown.yaml"),
+    "version: 1\nmodels: { mine: { template: dolly-v2, placements: [{ driver: llama-cpp, model: somebody/something }] } }\n",
+  );
+  const { printed } = await dolly("--config", "unknown.yaml", ...server([]));
+  expect(printed).toContain("CHOSEN: its size is known once it is pulled");
+});
+
 test.each([
   [["--gpu", "A10"], /--gpu: expected a name and its memory/],
   [["--count", "2"], /--count goes with --gpu/],
