@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { writeAtomically } from "./atomic-write.ts";
+import { writeAtomically } from "../../src/machine/atomic-write.ts";
 import { fileFault, identityOf } from "./checkpoint/files.ts";
 
 /** A file of an entry, as it was written. */

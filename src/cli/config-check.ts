@@ -1,24 +1,28 @@
+import { basename } from "node:path";
 import { instructAliases } from "../config/names.ts";
+import { placementParts } from "../config/placement-parts.ts";
 import { bindPlacements } from "../config/routes.ts";
 import type { Driver } from "../core/driver.ts";
+import { openLock } from "../hub/lock.ts";
 import { thisMachine } from "../machine/this-machine.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import { configFromFile, type Surroundings } from "./config-source.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Validates a config file and says what it would serve; needs no weights. */
-export function checkConfig(
+export async function checkConfig(
   file: string | undefined,
   terminal: Terminal,
   drivers: readonly Driver[],
   templates: readonly string[],
-): void {
+): Promise<void> {
   const around: Surroundings = { env: terminal.env, cwd: terminal.cwd, drivers, templates };
-  const { config, folder, source, warnings } = configFromFile(
+  const { config, folder, source, lockFile, warnings } = configFromFile(
     file === undefined ? {} : { config: file },
     around,
   );
   const machine = thisMachine(drivers, cacheFolder({ config, folder }, terminal));
+  const lock = lockFile === undefined ? undefined : openLock(lockFile);
   const lines = [`${source}: valid`, `listens on ${config.host}, port ${config.port}`];
   for (const [name, model] of Object.entries(config.models)) {
     const template = model.template ?? "chosen from the tokenizer";
@@ -33,10 +37,15 @@ export function checkConfig(
       machine,
       leftOut: ({ id, reason }) => left.set(id, reason),
     });
-    for (const [index, { driver, when, ...options }] of model.placements.entries()) {
+    for (const [index, placement] of model.placements.entries()) {
+      const { driver, when, ...options } = placement;
       const reason = left.get(`${name}/${index}`);
       const here = reason === undefined ? "" : ` (not on this machine: ${reason})`;
-      lines.push(`  ${driver}: ${JSON.stringify(options, withoutSecrets)}${here}`);
+      const { repository } = placementParts(placement, drivers, folder);
+      const commit = repository && (await lock?.commit(repository));
+      const at =
+        lockFile === undefined || commit === undefined ? "" : `, at ${commit} (${basename(lockFile)})`;
+      lines.push(`  ${driver}: ${JSON.stringify(options, withoutSecrets)}${at}${here}`);
     }
   }
   for (const { name, models } of config.api_keys ?? []) {

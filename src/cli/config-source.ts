@@ -6,6 +6,7 @@ import type { Config } from "../config/schema.ts";
 import { versionWarnings } from "../config/version.ts";
 import type { Driver } from "../core/driver.ts";
 import { OperatorError } from "../errors.ts";
+import { lockFileOf } from "../hub/lock.ts";
 import { packageFolder } from "./package.ts";
 
 /** Flags of `dolly serve`, as typed. */
@@ -43,6 +44,8 @@ export interface LoadedConfig {
   readonly folder: string;
   /** The file, or the checkpoint on the command line. */
   readonly source: string;
+  /** Where the commits of pulled models are written down; undefined where no config file was named. */
+  readonly lockFile: string | undefined;
   /** Undefined for a checkpoint. */
   readonly file: ConfigFile | undefined;
   /** What to change in a file of an older form. */
@@ -65,6 +68,7 @@ export function configFromFile(flags: ServeFlags, around: Surroundings, started?
     config: parsed(first),
     folder: dirname(file),
     source: file,
+    lockFile: named ? lockFileOf(file) : undefined,
     file: { started: bytes, bytes: () => readFile(file), parse: (now) => parsed(document(now)) },
     warnings: versionWarnings(first),
   };
@@ -94,7 +98,7 @@ function configFromCheckpoint(path: string, flags: ServeFlags, around: Surroundi
   ];
   const document = { data: { models: { [name]: model } }, hidden: new Set(), where: () => "PATH" };
   const config = parseConfig(document, overrides, around.drivers, around.templates);
-  return { config, folder: around.cwd, source, file: undefined, warnings: [] };
+  return { config, folder: around.cwd, source, lockFile: undefined, file: undefined, warnings: [] };
 }
 
 /** The configuration of `dolly serve [PATH]`. */

@@ -19,7 +19,7 @@ export async function withGateway<Result>(
     drivers,
     folder: loaded.folder,
     cacheDir: cacheFolder(loaded, terminal),
-    hub: hubOf(terminal.env, terminal.home),
+    hub: hubOf(terminal.env, terminal.home, loaded.lockFile),
     log: createLog("warn"),
     showLoad: ({ name }) =>
       showProgress(`loading ${name}`, { note, columns, monotonic: () => performance.now(), after }),

@@ -35,13 +35,13 @@ export async function planCommand(
     templates,
   }: { terminal: Terminal; drivers: readonly Driver[]; templates: readonly string[] },
 ): Promise<void> {
-  const hub = hubOf(terminal.env, terminal.home);
   const around: Surroundings = { env: terminal.env, cwd: terminal.cwd, drivers, templates };
   const configs = filesOf(flags).map((config) => configFromFile({ config }, around));
   const cacheDir = configs[0] === undefined ? "" : cacheFolder(configs[0], terminal);
   const { machine, bandwidth } = machineOf(flags, drivers, cacheDir);
   const models: { model: string; rows: PlanRow[] }[] = [];
-  for (const { config, folder } of configs) {
+  for (const { config, folder, lockFile } of configs) {
+    const hub = hubOf(terminal.env, terminal.home, lockFile);
     for (const [name, model] of Object.entries(config.models)) {
       if (flags.model !== undefined && name !== flags.model && flags.config !== undefined) continue;
       models.push({

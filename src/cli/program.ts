@@ -15,6 +15,7 @@ import type { InstallFlags } from "./install.ts";
 import { printKeyHash, printNewKey } from "./keys.ts";
 import { packageVersion } from "./package.ts";
 import type { PlanFlags } from "./plan.ts";
+import type { PullFlags } from "./pull.ts";
 import { modelsCommand, psCommand, type RemoteFlags } from "./remote.ts";
 import type { Terminal } from "./terminal.ts";
 import { onlyVisible, visible } from "./visible.ts";
@@ -105,11 +106,13 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
 
   root
     .command("pull")
-    .description("Fetch a model from the Hugging Face Hub into its usual cache.")
-    .argument("<repository>", "owner/name, or owner/name@revision")
-    .action(async (repository: string) => {
+    .description("Fetch models from the Hugging Face Hub into its usual cache.")
+    .argument("[repository]", "owner/name, or owner/name@revision (default: all that the config names)")
+    .option("--config <file>", "config file; the commits are written into the lock beside it (DOLLY_CONFIG)")
+    .option("--update", "take what the Hub has now, whatever commits the lock names")
+    .action(async (repository: string | undefined, flags: PullFlags) => {
       const { pullCommand } = await import("./pull.ts");
-      await pullCommand(repository, terminal);
+      await pullCommand(repository, flags, { terminal, drivers, templates });
     });
 
   root

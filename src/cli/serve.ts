@@ -55,7 +55,7 @@ export async function serve(
 
 /** What a gateway is made of that serves on its own or with others. */
 export function gatewayParts(
-  { config, folder }: LoadedConfig,
+  { config, folder, lockFile }: LoadedConfig,
   { terminal, drivers, log }: { terminal: Terminal; drivers: readonly Driver[]; log: Log },
 ): Omit<GatewayParts, "showLoad"> {
   const { env, home } = terminal;
@@ -65,7 +65,7 @@ export function gatewayParts(
     folder,
     cacheDir: cacheFolder({ config, folder }, terminal),
     log,
-    hub: hubOf(env, home),
+    hub: hubOf(env, home, lockFile),
     after,
   };
 }

@@ -3,6 +3,7 @@ import type { MachineFacts } from "../core/machine.ts";
 import type { ModelNeed, PlannedModel } from "../core/need.ts";
 import { OperatorError } from "../errors.ts";
 import { type Hub, keptSnapshot } from "../hub/hub.ts";
+import { pinned } from "../hub/lock.ts";
 import { type PlanRow, plan } from "../placement/plan.ts";
 import { knownModel } from "../placement/shapes.ts";
 import { type PlacementParts, placementParts } from "./placement-parts.ts";
@@ -13,7 +14,7 @@ export interface PlanSources {
   /** Where relative paths of the config start. */
   readonly folder: string;
   /** What is pulled is looked up there; undefined: nothing is. */
-  readonly hub?: Pick<Hub, "cache">;
+  readonly hub?: Pick<Hub, "cache" | "lock">;
 }
 
 /** What a placement needs on a machine; null: not known before it is pulled. The others: `PlannedPlacement`. */
@@ -52,9 +53,9 @@ export async function judge(
   name: string,
   model: ModelConfig,
   { driver, options, repository }: PlacementParts,
-  { hub, machine }: { readonly hub: Pick<Hub, "cache"> | undefined; readonly machine: MachineFacts },
+  { hub, machine }: { readonly hub: Pick<Hub, "cache" | "lock"> | undefined; readonly machine: MachineFacts },
 ): Promise<Judgement> {
-  const kept = hub && repository && (await keptSnapshot(hub, repository));
+  const kept = hub && repository && (await keptSnapshot(hub, await pinned(repository, hub.lock)));
   const here = repository === undefined || kept !== undefined;
   const bound = driver.plan(kept === undefined ? options : { ...options, model: kept });
   // A snapshot may be incomplete: it is gone on with when the model is loaded.

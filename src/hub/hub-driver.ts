@@ -1,7 +1,8 @@
 import type { BoundDriver, Driver } from "../core/driver.ts";
 import { OperatorError } from "../errors.ts";
 import { type Hub, keptSnapshot, type Repository } from "./hub.ts";
-import { pull } from "./pull.ts";
+import { pinned } from "./lock.ts";
+import { pullLocked } from "./pull-locked.ts";
 
 /** A placement whose `model` is a repository: it is fetched when it is first loaded. */
 export function fromHub(
@@ -13,8 +14,9 @@ export function fromHub(
   const at = (folder: string): BoundDriver => driver.bind({ ...options, model: folder });
   const { id, revision } = repository;
   const named = revision === "main" ? id : `${id}@${revision}`;
+  const snapshot = async () => keptSnapshot(hub, await pinned(repository, hub.lock));
   const kept = async (): Promise<BoundDriver> => {
-    const folder = await keptSnapshot(hub, repository);
+    const folder = await snapshot();
     if (folder !== undefined) return at(folder);
     throw new OperatorError(`${named}: is not in ${hub.cache} yet. Run: dolly pull ${named}`);
   };
@@ -25,12 +27,19 @@ export function fromHub(
       const onProgress = (done: number, total: number) =>
         context.onProgress({ task, fraction: total === 0 ? 1 : done / total });
       try {
-        const { commit } = await pull(hub, repository, { signal, onProgress });
-        context.log.info({ repository: id, revision, commit }, "model is there");
+        const how = { update: false, signal, onProgress };
+        const { commit, before, unwritten } = await pullLocked(hub, repository, how);
+        const locked = before === commit;
+        context.log.info({ repository: id, revision, commit, locked }, "model is there");
+        if (unwritten !== undefined) {
+          context.log.warn(
+            { repository: id, commit, err: unwritten },
+            "the commit is not written down: the next start may find another; write it behind @ in the config",
+          );
+        }
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof OperatorError) || (await keptSnapshot(hub, repository)) === undefined)
-          throw error;
+        if (!(error instanceof OperatorError) || (await snapshot()) === undefined) throw error;
         context.log.warn(
           { repository: id, revision, err: error },
           "the Hub was not asked for news; what is there is used",

@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { type Lock, openLock } from "./lock.ts";
 
 /** A model repository on the Hugging Face Hub, at a branch, tag or commit. */
 export interface Repository {
@@ -22,15 +23,23 @@ export interface Hub {
   /** `models--owner--name` folders lie here, as `huggingface_hub` keeps them. */
   readonly cache: string;
   readonly offline: boolean;
+  /** Of the config that is served; undefined: a revision is what it is at the moment. */
+  readonly lock: Lock | undefined;
   /** Read when it is first needed; undefined: only what is public. */
   token(): Promise<string | undefined>;
 }
 
-export function hubOf(env: Readonly<Record<string, string | undefined>>, home: string): Hub {
+/** `lockFile`: of the config that is served. */
+export function hubOf(
+  env: Readonly<Record<string, string | undefined>>,
+  home: string,
+  lockFile?: string,
+): Hub {
   const base = env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "huggingface");
   return {
     endpoint: (env["HF_ENDPOINT"] || "https://huggingface.co").replace(/\/+$/, ""),
     cache: env["HF_HUB_CACHE"] || env["HUGGINGFACE_HUB_CACHE"] || join(base, "hub"),
+    lock: lockFile === undefined ? undefined : openLock(lockFile),
     offline: /^(?:1|on|yes|true)$/i.test(env["HF_HUB_OFFLINE"] ?? ""),
     async token() {
       if (env["HF_TOKEN"]) return env["HF_TOKEN"];

@@ -18,6 +18,9 @@ export interface Listing {
   readonly files: readonly HubFile[];
 }
 
+/** The Hub has no such repository, revision or file. */
+export class MissingAtHub extends OperatorError {}
+
 const listingSchema = z.looseObject({
   sha: z.string().regex(/^[0-9a-f]{40}$/),
   siblings: z.array(
@@ -64,7 +67,7 @@ export async function askHub(
     );
   }
   if (response.status === 404)
-    throw new OperatorError(`${what}: there is no such repository, revision or file at ${hub.endpoint}`);
+    throw new MissingAtHub(`${what}: there is no such repository, revision or file at ${hub.endpoint}`);
   throw new OperatorError(`${what}: ${hub.endpoint} answered ${response.status}; try again later`);
 }
 

@@ -11,7 +11,7 @@ import { templates } from "../../src/templates/index.ts";
 const folder = join(import.meta.dirname, "..", "..", "config");
 const examples = readdirSync(folder).filter((name) => name.endsWith(".yaml"));
 const names = templates.map(({ name }) => name);
-const presets = readdirSync(join(folder, "presets"));
+const presets = readdirSync(join(folder, "presets")).filter((name) => name.endsWith(".yaml"));
 const machine = () => ({
   platform: "linux",
   arch: "x64",

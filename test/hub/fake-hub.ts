@@ -29,6 +29,10 @@ export interface FakeHub {
     readonly range: string | undefined;
     readonly authorization: string | undefined;
   }[];
+  /** The branch moves on to a commit in which some files are others. */
+  publish(commit: string, changed: Readonly<Record<string, Buffer>>): void;
+  /** Nobody has that commit any more, as after a rewritten history. */
+  forget(commit: string): void;
   close(): Promise<void>;
 }
 
@@ -46,9 +50,11 @@ export async function startFakeHub(folder: string): Promise<FakeHub> {
   const wrong = new Map<string, Wrong>();
   const cuts = new Map<string, number>();
   const asked: FakeHub["asked"] = [];
-  const listing = () => ({
-    sha: COMMIT,
-    siblings: [...files].map(([rfilename, content]) => ({
+  const commits = new Map<string, ReadonlyMap<string, Buffer>>([[COMMIT, files]]);
+  let head = COMMIT;
+  const listing = (commit: string, held: ReadonlyMap<string, Buffer>) => ({
+    sha: commit,
+    siblings: [...held].map(([rfilename, content]) => ({
       rfilename,
       size: content.length,
       blobId: blobId(content),
@@ -91,19 +97,21 @@ export async function startFakeHub(folder: string): Promise<FakeHub> {
       response.writeHead(status).end();
       return;
     }
-    if (
-      path === "/api/models/databricks/dolly/revision/main" ||
-      path === `/api/models/databricks/dolly/revision/${COMMIT}`
-    ) {
-      response.setHeader("content-type", "application/json").end(JSON.stringify(listing()));
+    const revision = /^\/api\/models\/databricks\/dolly\/revision\/(\w+)$/.exec(path)?.[1];
+    if (revision !== undefined) {
+      const commit = revision === "main" ? head : revision;
+      const held = commits.get(commit);
+      if (held === undefined) response.writeHead(404).end();
+      else response.setHeader("content-type", "application/json").end(JSON.stringify(listing(commit, held)));
       return;
     }
-    const name = path.split("/").at(-1) ?? "";
-    const content = files.get(name);
+    const [, place, commit = "", name = ""] =
+      /^\/(databricks\/dolly\/resolve|cdn)\/(\w+)\/(.+)$/.exec(path) ?? [];
+    const content = commits.get(commit)?.get(name);
     if (content === undefined) {
       response.writeHead(404).end();
-    } else if (path.startsWith("/databricks/dolly/resolve/") && content.length > LARGE) {
-      response.writeHead(302, { location: `/cdn/${name}` }).end();
+    } else if (place !== "cdn" && content.length > LARGE) {
+      response.writeHead(302, { location: `/cdn/${commit}/${name}` }).end();
     } else {
       give(name, content, request, response);
     }
@@ -114,6 +122,11 @@ export async function startFakeHub(folder: string): Promise<FakeHub> {
     address: `http://127.0.0.1:${port}`,
     wrong,
     asked,
+    publish(commit, changed) {
+      commits.set(commit, new Map([...files, ...Object.entries(changed)]));
+      head = commit;
+    },
+    forget: (commit) => void commits.delete(commit),
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

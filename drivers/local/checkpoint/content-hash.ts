@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { writeAtomically } from "../atomic-write.ts";
+import { writeAtomically } from "../../../src/machine/atomic-write.ts";
 import type { CheckpointConfig } from "./config.ts";
 import type { OpenFile } from "./files.ts";
 import type { ModelCard } from "./model-card.ts";
