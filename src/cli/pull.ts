@@ -35,6 +35,11 @@ export async function pullCommand(
   const named = flags.config ?? (env["DOLLY_CONFIG"] || undefined);
   const loaded =
     named === undefined ? undefined : configFromFile({ config: named }, { env, cwd, drivers, templates });
+  if (flags.update && loaded === undefined) {
+    throw new OperatorError("--update moves the lock of a config: name that with --config", {
+      exitStatus: 2,
+    });
+  }
   const repositories = wanted(name, loaded, { drivers, terminal });
   const hub = hubOf(env, home, loaded?.lockFile);
   const interrupted = new AbortController();

@@ -18,7 +18,9 @@ export function fromHub(
   const kept = async (): Promise<BoundDriver> => {
     const folder = await snapshot();
     if (folder !== undefined) return at(folder);
-    throw new OperatorError(`${named}: is not in ${hub.cache} yet. Run: dolly pull ${named}`);
+    const locked = await pinned(repository, hub.lock);
+    const wanted = locked.revision === revision ? named : `${id}@${locked.revision}`;
+    throw new OperatorError(`${wanted}: is not in ${hub.cache} yet. Run: dolly pull ${wanted}`);
   };
   return {
     driver: driver.name,

@@ -27,9 +27,9 @@ export async function pullLocked(
       return { ...(await pull(hub, { ...repository, revision: before }, how)), before, unwritten: undefined };
     } catch (error) {
       if (!(error instanceof MissingAtHub)) throw error;
-      const name = basename(lock.file);
+      const { id, revision } = repository;
       throw new OperatorError(
-        `${repository.id}: the commit ${before} that ${lock.file} names is not at ${hub.endpoint} any more; to take what ${repository.revision} is now: dolly pull --update --config FILE, with the config beside ${name}`,
+        `${id}: the commit ${before} that ${lock.file} names is not at ${hub.endpoint} any more (${error.message}); to take what ${revision} is now: dolly pull --update --config FILE, with the config beside ${basename(lock.file)}`,
         { cause: error },
       );
     }

@@ -20,7 +20,7 @@ export function withGpuCheck(bound: BoundDriver, { machineNow, need }: GpuCheck)
     ...bound,
     async load(context, signal) {
       const machine = await machineNow();
-      const needed = await need(machine);
+      const needed = machine.gpus.length === 0 ? undefined : await need(machine);
       if (typeof needed === "object" && needed?.device === "gpu") {
         const short = shortage({ ...roomOf(needed, machine), host: null });
         if (short !== undefined) {

@@ -197,6 +197,7 @@ test("config check tells the commits", async () => {
 test.each([
   [["pull"], /name a repository as owner\/name, or a config/],
   [["pull", "dolly"], /is no repository/],
+  [["pull", "databricks/dolly", "--update"], /--update moves the lock of a config/],
 ])("%j is explained, with status 2", async (argv, message) => {
   const { status, noted } = await dolly(argv);
   expect(noted).toMatch(message);
