@@ -6,7 +6,7 @@ export interface GpuFacts {
   /** Bytes, all and free. */
   readonly memory: number;
   readonly freeMemory: number;
-  /** NVIDIA's, such as 8.6; null of others. */
+  /** NVIDIA's, such as 8.6; null of others, and where an old driver does not say it. */
   readonly computeCapability: number | null;
 }
 
