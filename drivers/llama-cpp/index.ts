@@ -10,7 +10,7 @@ import { computingThreads } from "../local/threads.ts";
 import { Tokenizer } from "../local/tokenizer.ts";
 import { LLAMA_CUDA_PACKAGES } from "./cuda-package.ts";
 import type { LlamaEngineOptions } from "./engine-options.ts";
-import { findLibraries, GPU_BUILDS, installedGpuBuilds } from "./library.ts";
+import { findLibraries, installedGpuBuilds } from "./library.ts";
 import { modelNeed } from "./memory.ts";
 import { type LlamaCppOptions, llamaCppOptions } from "./options.ts";
 import { plannedGpus } from "./planned-gpus.ts";

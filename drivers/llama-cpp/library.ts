@@ -90,9 +90,6 @@ export function findLibraries(
   );
 }
 
-/** What `when.provider` calls llama.cpp's builds for GPUs. */
-export const GPU_BUILDS = ["cuda", "vulkan", "metal"] as const;
-
 /** The GPU builds that are installed for this machine. */
 export function installedGpuBuilds(
   { platform, arch }: { platform: string; arch: string },
@@ -100,7 +97,7 @@ export function installedGpuBuilds(
 ): string[] {
   const variants = PACKAGES[`${platform}-${arch}`] ?? {};
   const find = finderOf(places);
-  return GPU_BUILDS.filter((variant) => {
+  return (["cuda", "vulkan", "metal"] as const).filter((variant) => {
     const name = variants[variant];
     return name !== undefined && find(name) !== undefined;
   });

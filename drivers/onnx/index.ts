@@ -45,11 +45,17 @@ export const onnx = defineDriver({
     "Runs GPT-NeoX and GPT-J checkpoints (Dolly v2 and v1), and decoders that Hugging Face Optimum exported, with ONNX Runtime, in a child process for each model: on a CPU, or with CUDA on a GPU.",
   options: onnxOptions,
   paths: ["model", "cuda_libraries"],
-  need({ type = "f16", block = DEFAULT_BLOCK, parallel: slots, provider }, { shape }, { providers }) {
-    if (provider === "cuda" && !providers.includes(CUDA_BUILD)) {
-      return "ONNX Runtime for CUDA is not installed: dolly install cuda";
-    }
-    return modelNeed(shape, precisionOf(type, block, provider), { type, slots, provider });
+  need(options, { shape }, { gpus, providers }) {
+    const { type = "f16", block = DEFAULT_BLOCK, parallel: slots, provider } = options;
+    const need = modelNeed(shape, precisionOf(type, block, provider), { type, slots, provider });
+    if (provider === "cpu") return need;
+    if (!providers.includes(CUDA_BUILD)) return "ONNX Runtime for CUDA is not installed: dolly install cuda";
+    const { device_id: device = 0 } = options;
+    const usable = gpus.flatMap(({ vendor }, place) => (vendor === "nvidia" ? [place] : []));
+    const place = usable[device];
+    if (place === undefined)
+      return `device_id names GPU ${device}, counted from 0, and there are ${usable.length}`;
+    return { ...need, gpus: [place] };
   },
   async model({ model }) {
     const exported = await findExport(model);
