@@ -20,7 +20,7 @@ import { modelName, readSource } from "./source.ts";
 const CUDA_BUILD = "onnx-cuda";
 
 /** The GPU that a placement asks for; null for a CPU. Throws OperatorError where a library for it is missing. */
-function cudaPlace(options: OnnxOptions, { name, cacheDir }: LoadContext): CudaPlace | null {
+function cudaPlace(options: OnnxOptions, { cacheDir }: LoadContext): CudaPlace | null {
   if (options.provider === "cpu") return null;
   const { cuda_libraries: libraries } = options;
   try {
@@ -34,7 +34,7 @@ function cudaPlace(options: OnnxOptions, { name, cacheDir }: LoadContext): CudaP
     };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new OperatorError(`${name}: provider: cuda: ${reason}`);
+    throw new OperatorError(`provider: cuda: ${reason}`);
   }
 }
 

@@ -14,7 +14,7 @@ const schema = z.object({
   converter: z.literal(CONVERTER_VERSION, "was converted by another release: convert the checkpoint again"),
   type: z.enum(ONNX_TYPES),
   /** Null where the type has no blocks. */
-  block: z.union(BLOCKS.map((size) => z.literal(size))).nullable(),
+  block: z.literal(BLOCKS).nullable(),
   provider: z.enum(PROVIDERS).default("cpu"),
   /** SHA-256 of the checkpoint's content. */
   source: z.string().regex(/^[0-9a-f]{64}$/),

@@ -18,7 +18,7 @@ export const onnxOptions = z
         "Precision of the weights; by default f16, or f32 for a float32 checkpoint on a CPU. f16 and bf16 are computed in float32 on a CPU; CUDA has no f32 and no int8. A converted folder has its own.",
       ),
     block: z
-      .union(BLOCKS.map((size) => z.literal(size)))
+      .literal(BLOCKS)
       .optional()
       .describe(`Values that share a scale, of q8 and int4; by default ${DEFAULT_BLOCK}.`),
     prepack: z

@@ -18,8 +18,13 @@ export interface ServeFlags {
   readonly logLevel?: string;
   readonly driver?: string;
   readonly type?: string;
+  readonly block?: string;
+  readonly provider?: string;
   readonly template?: string;
 }
+
+/** Flags that say an option of the driver. */
+const DRIVER_FLAGS = ["type", "block", "provider"] as const;
 
 export interface Surroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -93,7 +98,7 @@ function configFromCheckpoint(path: string, flags: ServeFlags, around: Surroundi
   const overrides: Override[] = [
     ...flag(["models", name, "template"], flags.template, "--template"),
     ...flag([...placement, "driver"], flags.driver, "--driver"),
-    ...flag([...placement, "type"], flags.type, "--type"),
+    ...DRIVER_FLAGS.flatMap((name) => flag([...placement, name], wholeNumber(flags[name]), `--${name}`)),
     ...settings(flags, around),
   ];
   const document = { data: { models: { [name]: model } }, hidden: new Set(), where: () => "PATH" };
@@ -109,7 +114,7 @@ export function serveConfig(path: string | undefined, flags: ServeFlags, around:
     }
     return configFromCheckpoint(path, flags, around);
   }
-  for (const name of ["driver", "type", "template"] as const) {
+  for (const name of ["driver", ...DRIVER_FLAGS, "template"] as const) {
     if (flags[name] !== undefined) {
       throw new OperatorError(`--${name} goes with a PATH; with a config file, say it there`, {
         exitStatus: 2,
@@ -153,8 +158,9 @@ function refuseForeignOptions(driver: string, flags: ServeFlags, drivers: readon
       exitStatus: 2,
     });
   }
-  if (flags.type !== undefined && !("type" in options)) {
-    throw new OperatorError(`--type: the driver "${driver}" has no such option`, { exitStatus: 2 });
+  for (const name of DRIVER_FLAGS) {
+    if (flags[name] === undefined || name in options) continue;
+    throw new OperatorError(`--${name}: the driver "${driver}" has no such option`, { exitStatus: 2 });
   }
 }
 

@@ -72,6 +72,8 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
     .option("--log-level <level>", "debug, info, warn, error or silent (DOLLY_LOG_LEVEL)")
     .option("--driver <name>", `driver for PATH: ${drivers.map(({ name }) => name).join(", ")}`)
     .option("--type <type>", `type that a checkpoint at PATH is converted to: ${typesByFormat}`)
+    .option("--block <size>", `values that share a scale, of ONNX's q8 and int4: ${BLOCKS.join(", ")}`)
+    .option("--provider <name>", `what computes an ONNX model: ${PROVIDERS.join(", ")}`)
     .option(
       "--template <name>",
       `prompt template for PATH: ${templates.join(", ")} (default: chosen from the tokenizer)`,

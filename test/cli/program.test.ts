@@ -54,6 +54,8 @@ test.each([
 
 test.each([
   [["serve", "--type", "f16"], "--type goes with a PATH"],
+  [["serve", "--provider", "cuda"], "--provider goes with a PATH"],
+  [["serve", ".", "--block", "32"], '--block: the driver "llama-cpp" has no such option'],
   [["serve", "x", "--config", "y"], "either a PATH or --config"],
   [["serve", "missing"], "missing: no such file or folder"],
   [["serve", ".", "--driver", "script"], '--driver: "script" serves no files'],
