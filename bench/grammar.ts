@@ -1,7 +1,8 @@
 /**
  * How much of JSON Schema constrained decoding enforces, and what it costs: `npm run bench:grammar -- [folder ...]`.
  * A folder is a checkout of JSON-Schema-Test-Suite's `tests/draft2020-12`, or of the `maskbench/data` of
- * guidance-ai/jsonschemabench; `--every n` takes each n-th schema only. Without a folder, a few schemas of this file.
+ * guidance-ai/jsonschemabench; `--every n` takes each n-th schema only. Without a folder, a few schemas, and those that are
+ * made to take long (grammar-hostile.ts).
  * Masks are those of Dolly v2's vocabulary, along valid values as the tokenizer would write them.
  */
 import { readdirSync, readFileSync } from "node:fs";
@@ -11,6 +12,7 @@ import { parseArgs } from "node:util";
 import { Constraints } from "../drivers/local/grammar/constraints.ts";
 import { Vocabulary } from "../drivers/local/vocabulary.ts";
 import { GatewayError } from "../src/errors.ts";
+import { hostile } from "./grammar-hostile.ts";
 import { type SchemaGroup, samples } from "./grammar-samples.ts";
 
 const SIZE = 50_280;
@@ -43,7 +45,10 @@ const columns = [
 console.log(`| ${columns.join(" | ")} |`);
 console.log(`| --- |${" ---: |".repeat(columns.length - 1)}`);
 const reasons = new Map<string, number>();
-if (folders.length === 0) measure("samples", samples);
+if (folders.length === 0) {
+  measure("samples", samples);
+  measureHostile();
+}
 for (const folder of folders) measure(folder, groupsIn(folder));
 console.log();
 for (const [reason, count] of [...reasons].sort((a, b) => b[1] - a[1]).slice(0, 12))
@@ -122,6 +127,33 @@ function measure(name: string, groups: readonly SchemaGroup[]): void {
     microseconds(again),
   ];
   console.log(`| ${cells.join(" | ")} |`);
+}
+
+/** Compiles each of them a few times, none of which profits from the others, and tells of the slowest. */
+function measureHostile(): void {
+  const rows = Object.entries(hostile).map(([name, constraint]) => {
+    const times = Array.from({ length: 5 }, () => {
+      const constraints = new Constraints(vocabulary);
+      const began = performance.now();
+      const compiled = constraints.compiled(constraint);
+      return { refused: compiled instanceof GatewayError, took: performance.now() - began };
+    });
+    return {
+      name,
+      refused: times[0]?.refused,
+      took: at(
+        times.map(({ took }) => took),
+        0.5,
+      ),
+    };
+  });
+  rows.sort((a, b) => Number(b.took) - Number(a.took));
+  console.log(
+    `\nhostile: ${rows.length}, refused ${rows.filter(({ refused }) => refused).length}; slowest, median of 5:`,
+  );
+  for (const { name, refused, took } of rows.slice(0, 8)) {
+    console.log(`  ${took} ms to ${refused ? "refuse" : "compile"} ${name}`);
+  }
 }
 
 /** Milliseconds of each mask along the bytes, in the longest tokens that they can be cut into. */

@@ -1,19 +1,8 @@
 import type { Budget } from "./budget.ts";
 import { CHARS, type Counts, countedWords } from "./counts.ts";
+import { type Exploration, explored } from "./exploration.ts";
 import { Kept } from "./kept.ts";
 import { trimmed } from "./trimmed.ts";
-
-/** How an automaton is explored from its first state on: `K` is whatever tells its states apart. */
-export interface Exploration<K> {
-  readonly start: K;
-  /** Characters between two of these are alike; ascending, from 0 on. */
-  readonly borders: readonly number[];
-  key(state: K): string | number;
-  /** The state behind a character, which is `borders[column]`; undefined where none can follow. */
-  step(state: K, char: number, column: number): K | undefined;
-  /** 0: a word cannot end here; otherwise what kind of word has ended. */
-  label(state: K): number;
-}
 
 /** Characters that are left, as far as they are told apart: most tokens have fewer than the least of these. */
 const DISTANCES = [512, 128, 64, 32, 16];
@@ -22,6 +11,9 @@ const DISTANCES = [512, 128, 64, 32, 16];
 interface Counter extends Counts {
   readonly size: number;
 }
+
+/** More states than any exploration has budget for. */
+const MOST_REACHED = 2 ** 26;
 
 /** Number of words without an end. */
 const ENDLESS = Number.POSITIVE_INFINITY;
@@ -55,35 +47,9 @@ export class Automaton {
   }
 
   /** Throws TooComplex where it has too many states. */
-  static explore<K>({ start, borders, key, step, label }: Exploration<K>, budget: Budget): Automaton {
-    const states: K[] = [start];
-    const numbers = new Map<string | number, number>([[key(start), 0]]);
-    const table: number[] = [];
-    const before: number[][] = [[]];
-    for (let at = 0; at < states.length; at += 1) {
-      budget.spend(borders.length + 10);
-      const state = states[at] as K;
-      for (const [column, char] of borders.entries()) {
-        const half = char >= 0xd800 && char <= 0xdfff;
-        const next = half ? undefined : step(state, char, column);
-        if (next === undefined) {
-          table.push(-1);
-          continue;
-        }
-        const name = key(next);
-        let number = numbers.get(name);
-        if (number === undefined) {
-          number = states.length;
-          numbers.set(name, number);
-          states.push(next);
-          before.push([]);
-        }
-        before[number]?.push(at);
-        table.push(number);
-      }
-    }
-    const { rows, kept } = trimmed({ width: borders.length, table, labels: states.map(label), before });
-    return new Automaton(Uint32Array.from(borders), rows, kept);
+  static explore<K>(exploration: Exploration<K>, budget: Budget): Automaton {
+    const { table, labels } = trimmed(explored(exploration, budget));
+    return new Automaton(Uint32Array.from(exploration.borders), table, labels);
   }
 
   /** Texts of at least and at most so many characters, of which nothing is made in advance; the same ones for all. */
@@ -102,6 +68,12 @@ export class Automaton {
   /** -1 where the character cannot follow. */
   step(state: number, char: number): number {
     return this.#next(state, this.#range(char));
+  }
+
+  /** As `step`, by places among borders that hold all of this automaton's. */
+  along(borders: readonly number[]): (state: number, column: number) => number {
+    const ranges = borders.map((char) => this.#range(char));
+    return (state, column) => this.#next(state, ranges[column] ?? 0);
   }
 
   /** `range`: of the characters that are alike. */
@@ -210,21 +182,25 @@ export class Automaton {
 
   /** Words by what both say of them: `label` gets their labels there, 0 for no word. */
   combine(other: Automaton, label: (a: number, b: number) => number, budget: Budget): Automaton {
-    const first = (automaton: Automaton) => (automaton.empty ? -1 : 0);
     const borders = [...new Set([...this.borders, ...other.borders])].sort((a, b) => a - b);
-    const mine = borders.map((char) => this.#range(char));
-    const its = borders.map((char) => other.#range(char));
-    return Automaton.explore<readonly [number, number]>(
+    const mine = this.along(borders);
+    const its = other.along(borders);
+    // A pair of states, -1 for none, as one number; of a counter few states are reached, however many it has.
+    const stride = Math.min(other.size, MOST_REACHED) + 1;
+    const pair = (a: number, b: number) => (a + 1) * stride + b + 1;
+    const first = (automaton: Automaton) => (automaton.empty ? -1 : 0);
+    return Automaton.explore<number>(
       {
-        start: [first(this), first(other)],
+        start: pair(first(this), first(other)),
         borders,
-        key: ([a, b]) => a * (other.size + 1) + b,
-        step: ([a, b], _char, column) => {
-          const x = this.#next(a, mine[column] ?? 0);
-          const y = other.#next(b, its[column] ?? 0);
-          return x < 0 && y < 0 ? undefined : [x, y];
+        key: (state) => state,
+        step: (state, _char, column) => {
+          const x = mine(Math.floor(state / stride) - 1, column);
+          const y = its((state % stride) - 1, column);
+          return x < 0 && y < 0 ? undefined : pair(x, y);
         },
-        label: ([a, b]) => label(this.label(a), other.label(b)),
+        label: (state) =>
+          label(this.label(Math.floor(state / stride) - 1), other.label((state % stride) - 1)),
       },
       budget,
     );
@@ -233,6 +209,13 @@ export class Automaton {
   /** Words of both. */
   and(other: Automaton, budget: Budget): Automaton {
     if (this === other) return this;
+    const [mine, its] = [this.#counts, other.#counts];
+    if (mine !== undefined && its !== undefined) {
+      return Automaton.counting({
+        least: Math.max(mine.least, its.least),
+        most: Math.min(mine.most, its.most),
+      });
+    }
     return this.combine(other, (a, b) => (b > 0 ? a : 0), budget);
   }
 

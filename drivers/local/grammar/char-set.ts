@@ -24,6 +24,12 @@ export const charSet = (...ranges: (readonly [low: number, high: number])[]): Ch
 export const charsOf = (text: string): CharSet =>
   charSet(...Array.from(text, (char) => [char.codePointAt(0) ?? 0, char.codePointAt(0) ?? 0] as const));
 
+/** One character. */
+export const charOf = (char: string): CharSet => {
+  const code = char.codePointAt(0) ?? 0;
+  return [[code, code]];
+};
+
 export const union = (...sets: readonly CharSet[]): CharSet => charSet(...sets.flat());
 
 export function intersection(a: CharSet, b: CharSet): CharSet {

@@ -6,6 +6,7 @@ import { Budget, TooComplex, Unenforceable } from "./budget.ts";
 import { callsControl, either, plainText } from "./calls-control.ts";
 import type { Control } from "./control.ts";
 import { grammarControl } from "./grammar-control.ts";
+import { longerThan } from "./length.ts";
 import { type Closer, closersOf, Matcher } from "./matcher.ts";
 import { patternAutomaton } from "./pattern-automaton.ts";
 import { isSchema } from "./schema/source.ts";
@@ -17,7 +18,7 @@ import { TokenTrie } from "./token-trie.ts";
 import { automatonOfWords } from "./word-list.ts";
 
 /** Work that one compilation may do: a typical schema takes a hundredth of it, all of it about a tenth of a second. */
-const WORK = 600_000;
+const WORK = 700_000;
 /** Compiled constraints that are kept, the latest used. */
 const KEPT = 64;
 /** Characters of a keyword's path that are shown: of its beginning and of its end. */
@@ -41,8 +42,9 @@ export class Constraints {
 
   /** What the constraint's answers begin with; an error for whoever sent it where it cannot be enforced in full. */
   compiled(constraint: Constraint): Control | GatewayError {
-    const content = JSON.stringify(constraint);
-    if (content.length > LONGEST) return refusal(new TooComplex(), constraint);
+    const content = longerThan(LONGEST, constraint) ? undefined : JSON.stringify(constraint);
+    if (content === undefined || content.length > LONGEST)
+      return refusal(new TooComplex(`${LONGEST.toLocaleString("en-US")} characters`), constraint);
     const key = createHash("sha256").update(content).digest("base64");
     const compiled = this.#compiled.get(key) ?? this.#compile(constraint);
     this.#compiled.delete(key);

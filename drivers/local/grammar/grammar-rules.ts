@@ -2,6 +2,9 @@ import { type Budget, Unenforceable } from "./budget.ts";
 import type { Expression, Rules } from "./grammar-syntax.ts";
 import type { Pattern } from "./pattern-syntax.ts";
 
+/** Rules and groups within each other beyond this are refused. */
+const DEEPEST = 500;
+
 /**
  * The rules that a grammar's `root` needs, with everything that holds no recursion as one text, which an automaton can
  * follow. Throws Unenforceable where a rule is missing, begins with itself or never ends; TooComplex.
@@ -9,7 +12,8 @@ import type { Pattern } from "./pattern-syntax.ts";
 export function preparedRules(rules: Rules, budget: Budget): Rules {
   const needed = reachable(rules);
   const simple = new Map<string, Expression>();
-  for (const name of needed) simple.set(name, inlined({ type: "rule", name }, rules, budget, []));
+  for (const name of needed)
+    simple.set(name, inlined({ type: "rule", name }, { rules, budget, within: [], depth: 0 }));
   const kept: Rules = new Map([...simple].filter(([name]) => name === "root" || needed.has(name)));
   refuseEndless(kept);
   refuseLeftRecursion(kept);
@@ -43,14 +47,21 @@ function references(expression: Expression): string[] {
   }
 }
 
-/** Puts rules that do not hold themselves in the place of their names. `within`: rules that are being put in. */
-function inlined(
-  expression: Expression,
-  rules: Rules,
-  budget: Budget,
-  within: readonly string[],
-): Expression {
-  budget.spend(20);
+interface Inlining {
+  readonly rules: Rules;
+  readonly budget: Budget;
+  /** Rules that are being put in. */
+  readonly within: readonly string[];
+  readonly depth: number;
+}
+
+/** Puts rules that do not hold themselves in the place of their names. */
+function inlined(expression: Expression, inlining: Inlining): Expression {
+  const { rules, budget, within, depth } = inlining;
+  budget.spend(20 + within.length);
+  if (depth > DEEPEST)
+    throw new Unenforceable("", `the grammar's rules and groups hold each other more than ${DEEPEST} deep`);
+  const deeper = { ...inlining, depth: depth + 1 };
   switch (expression.type) {
     case "text":
       return expression;
@@ -58,20 +69,20 @@ function inlined(
       const { name } = expression;
       const rule = rules.get(name);
       if (rule === undefined || within.includes(name)) return expression;
-      const inside = inlined(rule, rules, budget, [...within, name]);
+      const inside = inlined(rule, { ...deeper, within: [...within, name] });
       return within.length === 0 || inside.type === "text" ? inside : expression;
     }
     case "repeat": {
-      const part = inlined(expression.part, rules, budget, within);
+      const part = inlined(expression.part, deeper);
       if (part.type !== "text") return { ...expression, part };
       return text({ ...expression, part: part.pattern });
     }
     case "sequence": {
-      const parts = expression.parts.map((part) => inlined(part, rules, budget, within));
+      const parts = expression.parts.map((part) => inlined(part, deeper));
       return together(parts);
     }
     case "choice": {
-      const options = expression.options.map((option) => inlined(option, rules, budget, within));
+      const options = expression.options.map((option) => inlined(option, deeper));
       const texts = options.flatMap((option) => (option.type === "text" ? [option.pattern] : []));
       const others = options.filter(({ type }) => type !== "text");
       const joined = texts.length > 0 ? [text({ type: "choice", options: texts })] : [];

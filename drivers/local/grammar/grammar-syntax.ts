@@ -1,6 +1,6 @@
 import { type Budget, Unenforceable } from "./budget.ts";
-import { ANY_CHAR, type CharSet, charSet, charsOf, complement } from "./char-set.ts";
-import type { Pattern } from "./pattern-syntax.ts";
+import { ANY_CHAR, type CharSet, charOf, charSet, complement } from "./char-set.ts";
+import { type Pattern, WORK_OF_ATOM } from "./pattern-syntax.ts";
 
 /** The right side of a rule. */
 export type Expression =
@@ -76,7 +76,11 @@ class GrammarParser {
   }
 
   #atom(depth: number): Expression | undefined {
-    if (this.#take('"')) return text(this.#literal());
+    if (this.#take('"')) {
+      const literal = this.#literal();
+      this.#budget.expect(literal.length * WORK_OF_ATOM);
+      return text(literal);
+    }
     if (this.#take("[")) return chars(this.#class());
     if (this.#take(".")) return chars(ANY_CHAR);
     if (this.#take("(")) {
@@ -188,6 +192,6 @@ const text = (literal: string): Expression => ({
   type: "text",
   pattern: {
     type: "sequence",
-    parts: Array.from(literal, (char) => ({ type: "chars", set: charsOf(char) })),
+    parts: Array.from(literal, (char) => ({ type: "chars", set: charOf(char) })),
   },
 });

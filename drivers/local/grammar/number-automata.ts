@@ -2,6 +2,7 @@ import { Automaton } from "./automaton.ts";
 import { type Budget, Unenforceable } from "./budget.ts";
 import { constant } from "./constant.ts";
 import { decimalOf, digitsOf } from "./decimal.ts";
+import { workOfState } from "./exploration.ts";
 import { patternAutomaton } from "./pattern-automaton.ts";
 
 /*
@@ -145,6 +146,8 @@ export function multiples(of: number, budget: Budget): Automaton {
     throw new Unenforceable("", `${of} has too many digits for a factor that can be enforced`);
   }
   const modulus = Number(factor);
+  // Every rest is that of some number.
+  budget.expect(modulus * workOfState(NUMBER_BORDERS.length));
   interface Progress {
     /** Digits behind the point so far; -1 before it. */
     readonly behind: number;

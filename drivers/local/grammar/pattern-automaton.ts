@@ -1,7 +1,7 @@
 import { Automaton } from "./automaton.ts";
 import { type Budget, Unenforceable } from "./budget.ts";
 import { ANY_CHAR, borders, type CharSet, contains } from "./char-set.ts";
-import { type Pattern, parsePattern } from "./pattern-syntax.ts";
+import { type Pattern, parsePattern, WORK_OF_ATOM } from "./pattern-syntax.ts";
 
 /** A state of the automaton that is not yet deterministic. */
 interface Node {
@@ -143,7 +143,7 @@ class PatternNodes {
   }
 
   #node({ set, next }: { set?: CharSet; next: number } = { next: -1 }): number {
-    this.#budget.spend(20);
+    this.#budget.spend(WORK_OF_ATOM);
     return this.#nodes.push({ set, next, free: [], begin: [], end: [] }) - 1;
   }
 

@@ -1,5 +1,5 @@
 import { type Budget, Unenforceable } from "./budget.ts";
-import { type CharSet, charSet, charsOf, complement, union } from "./char-set.ts";
+import { type CharSet, charOf, charSet, charsOf, complement, union } from "./char-set.ts";
 import { unicodeProperty } from "./unicode-property.ts";
 
 /** A regular expression, taken apart. */
@@ -23,7 +23,9 @@ const LINE_ENDS = charsOf("\n\r\u2028\u2029");
 const CONTROLS: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, r: 13, 0: 0 };
 
 /** Work that it takes to find the characters with a property, which may be known already. */
-const PROPERTY = 200_000;
+const PROPERTY = 100_000;
+/** Work that each character, class or property of the expression takes later on. */
+export const WORK_OF_ATOM = 20;
 /** Groups within groups beyond this are refused. */
 const DEEPEST = 100;
 
@@ -39,6 +41,7 @@ class PatternParser {
   readonly #chars: readonly string[];
   readonly #budget: Budget;
   #at = 0;
+  #atoms = 0;
 
   constructor(source: string, budget: Budget) {
     budget.spend(source.length);
@@ -98,6 +101,8 @@ class PatternParser {
 
   #atom(depth: number): Pattern {
     const char = this.#next();
+    this.#atoms += 1;
+    this.#budget.expect(this.#atoms * WORK_OF_ATOM);
     switch (char) {
       case "^":
         return { type: "begin" };
@@ -116,7 +121,7 @@ class PatternParser {
       case "?":
         throw this.error("has a quantifier with nothing to repeat");
       default:
-        return { type: "chars", set: charsOf(char) };
+        return { type: "chars", set: charOf(char) };
     }
   }
 
@@ -147,7 +152,7 @@ class PatternParser {
       this.#at += 1;
       const high = this.#classAtom();
       const [from, to] = [low[0]?.[0] ?? 0, high[0]?.[1] ?? 0];
-      if (high.length !== 1 || high[0]?.[0] !== to) sets.push(low, charsOf("-"), high);
+      if (high.length !== 1 || high[0]?.[0] !== to) sets.push(low, charOf("-"), high);
       else if (to < from) throw this.error("has a range of characters that is out of order");
       else sets.push([[from, to]]);
     }
@@ -158,7 +163,7 @@ class PatternParser {
 
   #classAtom(): CharSet {
     const char = this.#next();
-    return char === "\\" ? this.#escape(true) : charsOf(char);
+    return char === "\\" ? this.#escape(true) : charOf(char);
   }
 
   #escape(inClass: boolean): CharSet {
@@ -173,18 +178,18 @@ class PatternParser {
     };
     const known = Object.hasOwn(shorthand, char) ? shorthand[char] : undefined;
     if (known !== undefined) return known;
-    if (char === "b" && inClass) return charsOf("\b");
+    if (char === "b" && inClass) return charOf("\b");
     if (char === "b" || char === "B") throw this.error(`uses '\\${char}', which cannot be enforced`);
     if (/[1-9]/.test(char) || char === "k")
       throw this.error("uses a back reference, which cannot be enforced");
     const control = Object.hasOwn(CONTROLS, char) ? CONTROLS[char] : undefined;
     if (control !== undefined) return [[control, control]];
     if (char === "p" || char === "P") return this.#property(char === "P");
-    if (char === "c") return charsOf(String.fromCharCode((this.#next().codePointAt(0) ?? 0) % 32));
+    if (char === "c") return charOf(String.fromCharCode((this.#next().codePointAt(0) ?? 0) % 32));
     if (char === "x") return this.#hexadecimal(2);
     if (char === "u") return this.#unicode();
     if (/[a-zA-Z]/.test(char)) throw this.error(`has an unknown escape '\\${char}'`);
-    return charsOf(char);
+    return charOf(char);
   }
 
   #unicode(): CharSet {
@@ -217,7 +222,7 @@ class PatternParser {
     if (!this.#take("{")) throw this.error("has an invalid escape");
     let name = "";
     for (let char = this.#next(); char !== "}"; char = this.#next()) name += char;
-    this.#budget.spend(PROPERTY);
+    this.#budget.spendOnce(`\\p{${name}}`, PROPERTY);
     const set = unicodeProperty(name);
     if (set === undefined) throw this.error(`has an unknown character property '${name.slice(0, 64)}'`);
     return negative ? complement(set) : set;

@@ -1,30 +1,12 @@
-/** An automaton as it was explored: all states that can be reached. */
-export interface Explored {
-  /** Ranges of characters, which is how long a row of the table is. */
-  readonly width: number;
-  /** A row for each state: the state behind each range, -1 for none. */
-  readonly table: readonly number[];
-  /** 0 where no word ends. */
-  readonly labels: readonly number[];
-  /** For each state, those that lead to it. */
-  readonly before: readonly (readonly number[])[];
-}
+import type { Explored } from "./exploration.ts";
 
-/** Table and labels without the states from which no word can be completed; empty where the first is one of them. */
-export function trimmed({ width, table, labels, before }: Explored): { rows: Int32Array; kept: Int32Array } {
-  const alive = new Uint8Array(labels.length);
-  const reached = labels.flatMap((label, state) => (label > 0 ? [state] : []));
-  for (const state of reached) alive[state] = 1;
-  for (let state = reached.pop(); state !== undefined; state = reached.pop()) {
-    for (const earlier of before[state] ?? []) {
-      if (alive[earlier] === 1) continue;
-      alive[earlier] = 1;
-      reached.push(earlier);
-    }
-  }
+/** Without the states from which no word can be completed; empty where the first is one of them. */
+export function trimmed({ width, table, labels }: Explored): Pick<Explored, "table" | "labels"> {
+  const alive = aliveStates({ width, table, labels });
   const renumbered = new Int32Array(labels.length).fill(-1);
   let size = 0;
   if (alive[0] === 1) for (const state of labels.keys()) if (alive[state] === 1) renumbered[state] = size++;
+  if (size === labels.length) return { table: table.slice(), labels };
   const rows = new Int32Array(size * width);
   const kept = new Int32Array(size);
   for (const [state, label] of labels.entries()) {
@@ -36,5 +18,46 @@ export function trimmed({ width, table, labels, before }: Explored): { rows: Int
       rows[row * width + at] = next < 0 ? -1 : (renumbered[next] ?? -1);
     }
   }
-  return { rows, kept };
+  return { table: rows, labels: kept };
+}
+
+/** 1 for each state from which a word can be completed. */
+function aliveStates({ width, table, labels }: Explored): Uint8Array {
+  const { from, sources } = edgesInto({ width, table, labels });
+  const alive = new Uint8Array(labels.length);
+  const reached: number[] = [];
+  for (const [state, label] of labels.entries()) {
+    if (label === 0) continue;
+    alive[state] = 1;
+    reached.push(state);
+  }
+  for (let state = reached.pop(); state !== undefined; state = reached.pop()) {
+    for (let at = from[state] ?? 0; at < (from[state + 1] ?? 0); at += 1) {
+      const earlier = sources[at] ?? 0;
+      if (alive[earlier] === 1) continue;
+      alive[earlier] = 1;
+      reached.push(earlier);
+    }
+  }
+  return alive;
+}
+
+/** The states that lead to each: those that lead to state i are `sources` from `from[i]` to before `from[i + 1]`. */
+function edgesInto({ width, table, labels }: Explored): { from: Int32Array; sources: Int32Array } {
+  const from = new Int32Array(labels.length + 1);
+  for (const next of table) if (next >= 0) from[next] = (from[next] ?? 0) + 1;
+  let sum = 0;
+  for (let state = 0; state <= labels.length; state += 1) {
+    sum += from[state] ?? 0;
+    from[state] = sum;
+  }
+  const sources = new Int32Array(sum);
+  for (let at = table.length - 1; at >= 0; at -= 1) {
+    const next = table[at] ?? -1;
+    if (next < 0) continue;
+    const place = (from[next] ?? 0) - 1;
+    from[next] = place;
+    sources[place] = Math.floor(at / width);
+  }
+  return { from, sources };
 }

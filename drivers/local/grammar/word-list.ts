@@ -1,6 +1,7 @@
 import { Automaton } from "./automaton.ts";
 import type { Budget } from "./budget.ts";
-import { borders, type CharSet } from "./char-set.ts";
+import { borders } from "./char-set.ts";
+import { workOfState } from "./exploration.ts";
 
 /** An automaton for a list of words; word i gets the label `labels[i]`. */
 export function automatonOfWords(
@@ -8,14 +9,14 @@ export function automatonOfWords(
   budget: Budget,
   labels?: readonly number[],
 ): Automaton {
+  const alphabet = new Set<number>();
   const trie: { next: Map<number, number>; label: number }[] = [{ next: new Map(), label: 0 }];
-  const chars: CharSet[] = [];
   for (const [index, word] of words.entries()) {
     let node = 0;
     budget.spend(word.length);
     for (const character of word) {
       const char = character.codePointAt(0) ?? 0;
-      chars.push([[char, char]]);
+      alphabet.add(char);
       let next = trie[node]?.next.get(char);
       if (next === undefined) {
         next = trie.length;
@@ -24,13 +25,14 @@ export function automatonOfWords(
       }
       node = next;
     }
+    budget.expect(trie.length * workOfState(alphabet.size + 1));
     const end = trie[node];
     if (end !== undefined) end.label = labels?.[index] ?? 1;
   }
   return Automaton.explore<number>(
     {
       start: 0,
-      borders: borders(chars),
+      borders: borders([...alphabet].map((char) => [[char, char]])),
       key: (node) => node,
       step: (node, char) => trie[node]?.next.get(char),
       label: (node) => trie[node]?.label ?? 0,

@@ -1,4 +1,4 @@
-import { type Budget, TooComplex, Unenforceable } from "../budget.ts";
+import { at, type Budget, Unenforceable } from "../budget.ts";
 import {
   arrayFacts,
   brokenArrays,
@@ -159,16 +159,13 @@ export class SchemaLogic {
   /** Ways to match what two things say: each of the one with each of the other. */
   #all(path: string, ways: Ways, next: () => Ways): Ways {
     if (ways.length === 0) return ways;
-    try {
+    return at(path, () => {
       const more = next();
       if (more === ANY_WAY) return ways;
       if (ways === ANY_WAY) return more;
       this.#limited(path, { length: ways.length * more.length });
       return ways.flatMap((a) => more.flatMap((b) => both(a, b, this.#budget) ?? []));
-    } catch (error) {
-      if (error instanceof TooComplex) throw new Unenforceable(path, error.message);
-      throw error;
-    }
+    });
   }
 
   #limited<T extends { readonly length: number }>(path: string, ways: T): T {

@@ -1,3 +1,4 @@
+import { Abreast, type Stand } from "../abreast.ts";
 import { Automaton } from "../automaton.ts";
 import { type Budget, Unenforceable } from "../budget.ts";
 import { borders } from "../char-set.ts";
@@ -19,8 +20,8 @@ export interface ObjectDraft {
 interface KeyState {
   /** In the tree of names; -1 off it. */
   readonly node: number;
-  /** Of the automaton of allowed keys, and of each pattern; -1 where nothing matches any more. */
-  readonly others: readonly number[];
+  /** Of the automaton of allowed keys, and of each pattern. */
+  readonly others: Stand;
 }
 
 /**
@@ -65,29 +66,27 @@ export function objectDraft(
   };
   // Where nothing but names is possible, there is nothing to follow off the tree.
   const onlyNames = patterns.length === 0 && free === undefined;
+  const spelled = [
+    ...new Set([
+      ...borders([tree.chars]),
+      ...automata.flatMap((automaton) => [...automaton.borders]),
+      0xd800,
+      0xe000,
+    ]),
+  ].sort((a, b) => a - b);
+  const abreast = new Abreast(automata, spelled, budget);
   const keys = Automaton.explore<KeyState>(
     {
-      start: { node: 0, others: automata.map((automaton) => (automaton.empty ? -1 : 0)) },
-      borders: [
-        ...new Set([
-          ...borders([tree.chars]),
-          ...automata.flatMap((automaton) => [...automaton.borders]),
-          0xd800,
-          0xe000,
-        ]),
-      ].sort((a, b) => a - b),
-      key: ({ node, others }) => `${node} ${others.join()}`,
-      step: ({ node, others }, char) => {
+      start: { node: 0, others: abreast.start },
+      borders: spelled,
+      key: ({ node, others }) => others.id * (tree.next.length + 1) + node + 1,
+      step: ({ node, others }, char, column) => {
         const next = node < 0 ? -1 : (tree.next[node]?.get(char) ?? -1);
-        if (next < 0 && onlyNames) return undefined;
-        return {
-          node: next,
-          others: automata.map((automaton, at) => automaton.step(others[at] ?? -1, char)),
-        };
+        return next < 0 && onlyNames ? undefined : { node: next, others: abreast.step(others, column) };
       },
       label: ({ node, others }) => {
         const label = tree.labels[node] ?? -1;
-        return label >= 0 ? label : onlyNames ? 0 : otherLabel(others);
+        return label >= 0 ? label : onlyNames ? 0 : otherLabel(others.states);
       },
     },
     budget,

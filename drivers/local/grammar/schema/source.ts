@@ -1,4 +1,4 @@
-import { type Budget, Unenforceable } from "../budget.ts";
+import { at, type Budget, Unenforceable } from "../budget.ts";
 
 export type SchemaObject = Readonly<Record<string, unknown>>;
 export type Schema = SchemaObject | boolean;
@@ -109,8 +109,8 @@ export class SchemaSource {
   }
 
   #index(place: Place, base: string, depth: number): void {
-    this.#budget.spend(50);
     const { schema, path } = place;
+    at(path, () => this.#budget.spend(50));
     if (depth > DEEPEST) throw new Unenforceable(path, `it is nested more than ${DEEPEST} deep`);
     if (!isObject(schema)) return;
     const own = this.#address(place, base);

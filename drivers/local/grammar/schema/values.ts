@@ -1,5 +1,5 @@
 import { ArrayShape, type ItemValues } from "../array-control.ts";
-import { type Budget, Unenforceable } from "../budget.ts";
+import { at, type Budget, Unenforceable } from "../budget.ts";
 import { constant } from "../constant.ts";
 import { Kept } from "../kept.ts";
 import { anyNumber, canonicalNumbers, integers } from "../number-automata.ts";
@@ -105,7 +105,8 @@ class SchemaValues {
       const made = new Value();
       this.#budget.spend(200);
       this.#values.set(key, made);
-      this.#pending.push(() => this.#draft(made, [...literals.values()], distinct));
+      const all = [...literals.values()];
+      this.#pending.push(() => at(all[0]?.path ?? "", () => this.#draft(made, all, distinct)));
       value = made;
     }
     return value;
@@ -182,6 +183,11 @@ class SchemaValues {
         `more than ${MOST_ITEMS} items cannot be counted`,
       );
     }
+    const places = Math.min(
+      most,
+      rules.reduce((longest, { first }) => Math.max(longest, first.length), 0),
+    );
+    this.#budget.spend(workOfPlaces(facts, places));
     const distinct = most > 1 ? facts.distinct : undefined;
     const item = (index: number): ItemValues => {
       const must = itemMust(facts, index);
@@ -194,10 +200,6 @@ class SchemaValues {
           : [this.#source.literal(contained.must, !contained.must.negative)];
       return { plain: value([...must, ...uncounted]), counted: value([...must, contained.must]) };
     };
-    const places = Math.min(
-      most,
-      rules.reduce((longest, { first }) => Math.max(longest, first.length), 0),
-    );
     return { first: Array.from({ length: places }, (_, index) => item(index)), rest: item(places), facts };
   }
 
@@ -230,6 +232,14 @@ class SchemaValues {
     if (arrays.some((draft) => arrayShape(draft) !== undefined)) return true;
     return objects.some((draft) => objectShape(draft, this.#ordered, this.#budget) !== undefined);
   }
+}
+
+/** What it takes to find out whether there is such an array: each number of items is looked at with each that may count. */
+function workOfPlaces({ least, most, contained }: ArrayFacts, places: number): number {
+  if (contained === undefined) return least;
+  const counted = contained.most === Number.POSITIVE_INFINITY ? contained.least : contained.most;
+  const steady = Math.max(places, most === Number.POSITIVE_INFINITY ? least : most);
+  return 5 * (steady + 1) * (Math.min(counted, steady) + 1);
 }
 
 function arrayShape({ first, rest, facts }: ArrayDraft): ArrayShape | undefined {

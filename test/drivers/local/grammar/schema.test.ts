@@ -52,6 +52,10 @@ const cases: Readonly<Record<string, SchemaCase>> = {
     schema: { type: "string", minLength: 1, maxLength: 1e12 },
     values: ["", "a".repeat(3000)],
   },
+  "strings by properties of characters": {
+    schema: { type: "string", pattern: "^\\p{Nd}{2}\\p{P}?$|^\\p{Sc}$|^\\p{Co}$" },
+    values: ["12", "٣٤", "3", "34!", "34a", "€", "e", "\u{10fffd}", "\u{fffff}", "\u{e1000}", "\u{5abcd}"],
+  },
   "strings by pattern": {
     schema: { type: "string", pattern: "^[a-z]+(-[0-9]{2})?$" },
     values: ["abc-12", "abc-1", "ABC"],
@@ -299,6 +303,22 @@ test("in the schema's order where that is asked for, and in any order elsewhere"
   expect(accepts(ofSchema(person, false), swapped)).toBe(true);
 });
 
+test("lengths that several schemas say are all kept, however long", () => {
+  const schema = {
+    allOf: [
+      { type: "string", minLength: 9500 },
+      { minLength: 9600, maxLength: 1e12 },
+    ],
+  };
+  for (const [length, valid] of [
+    [9500, false],
+    [9599, false],
+    [9600, true],
+    [9700, true],
+  ] as const)
+    expect(accepts(ofSchema(schema), JSON.stringify("a".repeat(length)))).toBe(valid);
+});
+
 test("no name comes twice where its schema has it", () => {
   expect(accepts(ofSchema({ type: "object", properties: { a: true } }), '{"a":1,"a":2}')).toBe(false);
 });
@@ -342,6 +362,23 @@ const hostile: Readonly<Record<string, unknown>> = {
   "items beyond reason": { type: "array", minItems: 1e9 },
   "too many names": { properties: wide(200_000) },
   "a factor beyond reason": { multipleOf: 1.23456789012 },
+  "a long list of words": {
+    enum: Array.from({ length: 20_000 }, (_, index) => `word ${index ** 3} of many`),
+  },
+  "items of two kinds to be counted": {
+    contains: { type: "integer" },
+    minContains: 500,
+    maxContains: 900,
+    maxItems: 1000,
+  },
+  "patterns of names": {
+    patternProperties: Object.fromEntries(
+      Array.from({ length: 20 }, (_, index) => [
+        `[${String.fromCharCode(97 + index)}-z]{3}`,
+        { minLength: index },
+      ]),
+    ),
+  },
   "properties of characters": {
     pattern: [..."LMNPSZC", "Lu", "Ll", "Lt"].map((name) => `\\p{${name}}`).join("+"),
   },
@@ -349,4 +386,12 @@ const hostile: Readonly<Record<string, unknown>> = {
 
 test.each(Object.entries(hostile))("%s: refused before it costs much", (_name, schema) => {
   expect(refusal(ofSchema(schema))).toBeDefined();
+});
+
+test("what is too complex says where, and what the limit is", () => {
+  const { param, message } =
+    refusal(ofSchema({ properties: { a: { pattern: "^(a|b)*a(a|b){30}$" } } })) ?? {};
+  expect(param).toBe("schema.properties.a.pattern");
+  expect(message).toMatch(/'pattern' at 'properties.a.pattern'.* more than 700,000 steps of work/);
+  expect(refusal(ofSchema({ enum: ["a".repeat(600_000)] }))?.message).toMatch(/more than 500,000 characters/);
 });

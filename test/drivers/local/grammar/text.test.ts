@@ -79,6 +79,11 @@ test.each([
   expect(accepts(ofGrammar(grammar), text)).toBe(accepted);
 });
 
+function rulesInARow(count: number): string {
+  const rules = Array.from({ length: count }, (_, at) => `r${at} ::= "a" r${(at + 1) % count} | "b"`);
+  return ["root ::= r0", ...rules].join("\n");
+}
+
 test.each([
   ['start ::= "a"', /no rule 'root'/],
   ["root ::= other", /no rule 'other'/],
@@ -90,6 +95,8 @@ test.each([
   ['root ::= ("a"', /'\)' is missing/],
   ['root := "a"', /'::=' is expected/],
   [`root ::= (("a"{1000}){1000}){1000}`, /too complex/],
+  [`root ::= "${"ab".repeat(200_000)}"`, /too complex/],
+  [rulesInARow(3000), /more than 500 deep/],
   ["root ::= [z-a]", /out of order/],
 ])("%j is refused with the reason", (grammar, reason) => {
   expect(refusal(ofGrammar(grammar))).toEqual({ param: "grammar", message: expect.stringMatching(reason) });
