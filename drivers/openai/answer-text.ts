@@ -37,7 +37,7 @@ export class AnswerText {
   }
 
   /** What there is to tell of a piece; nothing after the end. */
-  *push(piece: Exclude<Piece, { type: "prompt" }>): Generator<GenerationEvent> {
+  *push(piece: Exclude<Piece, { type: "prompt" | "cached" }>): Generator<GenerationEvent> {
     if (this.finished) return;
     if (piece.type === "text") {
       this.#untold += piece.text;

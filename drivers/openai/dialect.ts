@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { FinishReason, GenerationRequest, PromptToken } from "../../src/core/generation.ts";
 import { GatewayError } from "../../src/errors.ts";
 import type { Tokenizer } from "../local/tokenizer.ts";
@@ -13,6 +14,8 @@ export interface DrawnToken {
 
 /** What an engine tells of an answer, in the order in which it tells it. */
 export type Piece =
+  /** How many tokens of the prompt it need not compute; comes when it comes. */
+  | { readonly type: "cached"; readonly tokens: number }
   | { readonly type: "prompt"; readonly scores: readonly PromptToken[] }
   | { readonly type: "tokens"; readonly index: number; readonly tokens: readonly DrawnToken[] }
   /** Of engines that tell no tokens. */
@@ -67,3 +70,11 @@ export const finishReason = (value: unknown): FinishReason | undefined =>
     : value === "stop" || value === "eos_token" || value === "stop_sequence"
       ? "stop"
       : undefined;
+
+const usage = z.looseObject({
+  prompt_tokens_details: z.looseObject({ cached_tokens: z.int().min(0).nullish() }).nullish(),
+});
+
+/** What a `usage` says of the engine's cache; undefined where it says nothing that can be read. */
+export const cachedTokens = (value: unknown): number | undefined =>
+  usage.safeParse(value).data?.prompt_tokens_details?.cached_tokens ?? undefined;

@@ -70,6 +70,11 @@ const frameSchema = z.looseObject({
   stop: z.boolean().default(false),
   stop_type: z.string().optional(),
   completion_probabilities: z.array(scoredSchema).optional(),
+  /** With the last frame. `tokens_cached` beside it counts the slot's tokens, reused or not. */
+  timings: z
+    .looseObject({ cache_n: z.int().min(0).optional().catch(undefined) })
+    .optional()
+    .catch(undefined),
 });
 
 async function* choice(
@@ -83,9 +88,11 @@ async function* choice(
       throw new BrokenStream(
         `its answer is not llama-server's: ${z.prettifyError(found.error).slice(0, 200)}`,
       );
-    const { tokens, stop, stop_type, completion_probabilities } = found.data;
+    const { tokens, stop, stop_type, completion_probabilities, timings } = found.data;
     if (tokens.length > 0)
       yield { type: "tokens", index, tokens: drawn(tokens, completion_probabilities, request) };
+    if (stop && index === 0 && timings?.cache_n !== undefined)
+      yield { type: "cached", tokens: timings.cache_n };
     if (stop) yield { type: "finish", index, reason: stop_type === "limit" ? "length" : "stop" };
   }
 }

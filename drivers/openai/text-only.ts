@@ -1,6 +1,13 @@
 import { z } from "zod";
 import type { GenerationRequest } from "../../src/core/generation.ts";
-import { type Asked, constraintParam, type Dialect, finishReason, type Piece } from "./dialect.ts";
+import {
+  type Asked,
+  cachedTokens,
+  constraintParam,
+  type Dialect,
+  finishReason,
+  type Piece,
+} from "./dialect.ts";
 import { BrokenStream } from "./frames.ts";
 
 /** Most stop strings of OpenAI's API. */
@@ -53,6 +60,8 @@ export const textOnly: Dialect = {
       }
       // It counts all answers together.
       if (usage && request.choices === 1) counted.set(0, usage.completion_tokens);
+      const cached = cachedTokens(usage);
+      if (cached !== undefined) yield { type: "cached", tokens: cached };
     }
     for (const finish of finished) {
       const completionTokens = finish.type === "finish" ? counted.get(finish.index) : undefined;

@@ -16,6 +16,7 @@ import { type Dialect, requireAble } from "./dialect.ts";
 import type { EngineLoad } from "./engine-load.ts";
 import { failure } from "./failures.ts";
 import { BrokenStream } from "./frames.ts";
+import { Tail } from "./tail.ts";
 import type { Turns } from "./turns.ts";
 
 export interface UpstreamParts {
@@ -97,7 +98,7 @@ export class UpstreamModel implements Model {
     try {
       await turns.take(request.priority, ends);
       try {
-        yield* this.#answer(request, answers, ends);
+        yield* this.#answer(request, answers, { signal: ends, stop: () => left.abort() });
       } finally {
         turns.free();
       }
@@ -124,7 +125,7 @@ export class UpstreamModel implements Model {
   async *#answer(
     request: GenerationRequest,
     answers: readonly AnswerText[],
-    signal: AbortSignal,
+    { signal, stop }: { signal: AbortSignal; stop: () => void },
   ): AsyncGenerator<GenerationEvent, void, undefined> {
     const { dialect, client, model, tokenizer } = this.#parts;
     const asked = { client, request, model, tokenizer, endOfText: this.endOfText, signal };
@@ -134,25 +135,42 @@ export class UpstreamModel implements Model {
       cachedTokens: 0,
       queuedMs: 0,
     } as const;
+    const tail = new Tail(stop);
     let begun = false;
-    for await (const piece of dialect.answer(asked)) {
-      // Much of an answer may have arrived at once: none of it is passed on after an abort.
-      signal.throwIfAborted();
-      if (piece.type === "prompt") {
+    let cached: number | undefined;
+    try {
+      for await (const piece of dialect.answer(asked)) {
+        // Much of an answer may have arrived at once: none of it is passed on after an abort.
+        signal.throwIfAborted();
+        if (piece.type === "cached") {
+          cached = Math.min(piece.tokens, request.prompt.length);
+          continue;
+        }
+        if (tail.last !== undefined) continue;
+        if (piece.type === "prompt") {
+          begun = true;
+          yield { ...start, promptLogprobs: piece.scores };
+          continue;
+        }
+        if (!begun) yield start;
         begun = true;
-        yield { ...start, promptLogprobs: piece.scores };
-        continue;
+        const answer = answers[piece.index];
+        if (answer === undefined)
+          throw new BrokenStream(`it answered choice ${piece.index} of ${answers.length}`);
+        for (const event of answer.push(piece)) {
+          if (event.type === "finish" && answers.every(({ finished }) => finished)) tail.begin(event);
+          else yield event;
+        }
+        signal.throwIfAborted();
       }
-      if (!begun) yield start;
-      begun = true;
-      const answer = answers[piece.index];
-      if (answer === undefined)
-        throw new BrokenStream(`it answered choice ${piece.index} of ${answers.length}`);
-      yield* answer.push(piece);
-      signal.throwIfAborted();
-      if (answers.every(({ finished }) => finished)) return;
+    } catch (error) {
+      // What follows an answer's end is wanted, not needed.
+      if (tail.last === undefined) throw error;
+    } finally {
+      tail.end();
     }
-    throw new BrokenStream("its stream ended without an end of the answer");
+    if (tail.last === undefined) throw new BrokenStream("its stream ended without an end of the answer");
+    yield cached === undefined ? tail.last : { ...tail.last, cachedTokens: cached };
   }
 
   /** Ends the answers where they stand once the request's time is up. */

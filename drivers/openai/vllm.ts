@@ -3,6 +3,7 @@ import type { Constraint, GenerationRequest, PromptToken } from "../../src/core/
 import type { Tokenizer } from "../local/tokenizer.ts";
 import {
   type Asked,
+  cachedTokens,
   constraintParam,
   type Dialect,
   type DrawnToken,
@@ -82,14 +83,16 @@ const choiceSchema = z.looseObject({
   logprobs: logprobsSchema.nullish(),
   prompt_logprobs: z.array(scoreSchema.nullable()).nullish(),
 });
-const answerSchema = z.looseObject({ choices: z.array(choiceSchema) });
+const answerSchema = z.looseObject({ choices: z.array(choiceSchema), usage: z.unknown().optional() });
 type Choice = z.output<typeof choiceSchema>;
 
 async function* streamed(asked: Asked): AsyncGenerator<Piece, void, undefined> {
   const { client, request, signal } = asked;
-  const call = { body: { ...body(asked), stream: true }, trace: request.trace, signal };
-  for await (const frame of client.stream(PATH, call)) {
-    for (const choice of parsed(frame).choices) yield* pieces(choice, request);
+  const streaming = { ...body(asked), stream: true, stream_options: { include_usage: true } };
+  for await (const frame of client.stream(PATH, { body: streaming, trace: request.trace, signal })) {
+    const { choices, usage } = parsed(frame);
+    for (const choice of choices) yield* pieces(choice, request);
+    yield* cached(usage);
   }
 }
 
@@ -102,8 +105,9 @@ async function* scored(asked: Asked): AsyncGenerator<Piece, void, undefined> {
     trace: request.trace,
     signal,
   };
-  const { choices } = parsed(await client.post(PATH, call));
+  const { choices, usage } = parsed(await client.post(PATH, call));
   const [first] = choices;
+  yield* cached(usage);
   yield { type: "prompt", scores: promptTokens(first?.prompt_logprobs ?? [], request, tokenizer) };
   for (const choice of choices) {
     if (maxTokens > 0) yield* pieces(choice, request);
@@ -115,6 +119,11 @@ function parsed(value: unknown): z.output<typeof answerSchema> {
   const found = answerSchema.safeParse(value);
   if (found.success) return found.data;
   throw new BrokenStream(`its answer is not of OpenAI's form: ${z.prettifyError(found.error).slice(0, 200)}`);
+}
+
+function* cached(usage: unknown): Generator<Piece> {
+  const tokens = cachedTokens(usage);
+  if (tokens !== undefined) yield { type: "cached", tokens };
 }
 
 function* pieces(choice: Choice, { logprobs }: GenerationRequest): Generator<Piece> {

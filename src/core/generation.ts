@@ -191,4 +191,6 @@ export type GenerationEvent =
       readonly reason: FinishReason;
       /** Generated tokens of this choice, the end token included. */
       readonly completionTokens: number;
+      /** Prompt tokens that were reused, of an engine that tells it only now: beside what the start said, which is 0 then. */
+      readonly cachedTokens?: number;
     };

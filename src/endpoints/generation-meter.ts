@@ -62,6 +62,7 @@ export class GenerationMeter {
       this.#tokensSeen += event.tokens.length;
     } else {
       this.#tokensFinished += event.completionTokens;
+      this.#cachedTokens += event.cachedTokens ?? 0;
       this.#reasons.add(event.reason);
     }
   }

@@ -12,7 +12,10 @@ export class UsageCounter {
       this.#prompt += event.promptTokens;
       this.#cached += event.cachedTokens;
     }
-    if (event.type === "finish") this.#completion += event.completionTokens;
+    if (event.type === "finish") {
+      this.#completion += event.completionTokens;
+      this.#cached += event.cachedTokens ?? 0;
+    }
   }
 
   usage(): CompletionUsage {

@@ -40,6 +40,11 @@ export class ModelMetrics {
     this.instruments.tokenUsage.observe({ ...this.#labels, gen_ai_token_type: "input" }, promptTokens);
   }
 
+  /** Tokens of a prompt of which it is known only at the answer's end. */
+  cached(tokens: number): void {
+    if (tokens > 0) this.instruments.cachedTokens.inc({ gen_ai_request_model: this.subject.model }, tokens);
+  }
+
   firstToken(seconds: number): void {
     this.instruments.firstToken.observe(this.#labels, seconds);
   }
@@ -93,8 +98,10 @@ export class MeasuredGeneration implements GenerationObserver {
 
   see(event: GenerationEvent, at: number): void {
     if (event.type === "token") this.#token(event.index, event.tokens.length, at);
-    else if (event.type === "finish") this.#finish(event.index, event.completionTokens);
-    else this.#model.started(event.promptTokens, event.cachedTokens, event.queuedMs);
+    else if (event.type === "finish") {
+      this.#finish(event.index, event.completionTokens);
+      this.#model.cached(event.cachedTokens ?? 0);
+    } else this.#model.started(event.promptTokens, event.cachedTokens, event.queuedMs);
   }
 
   end(error: unknown, at: number): void {

@@ -66,6 +66,8 @@ export class TracedGeneration implements GenerationObserver {
       });
     } else {
       this.#outputTokens += event.completionTokens;
+      if (event.cachedTokens !== undefined)
+        this.#generation?.setAttribute("gen_ai.usage.cache_read.input_tokens", event.cachedTokens);
       this.#reasons.push(event.reason);
     }
   }

@@ -27,8 +27,8 @@ const failure = z.object({
   retryAfter: z.number().optional(),
 });
 const frame = z.discriminatedUnion("dolly", [
-  z.object({ dolly: z.literal("question"), id: z.int(), name: z.string(), body: z.unknown() }),
-  z.object({ dolly: z.literal("answer"), id: z.int(), body: z.unknown() }),
+  z.object({ dolly: z.literal("question"), id: z.int(), name: z.string(), body: z.unknown().optional() }),
+  z.object({ dolly: z.literal("answer"), id: z.int(), body: z.unknown().optional() }),
   z.object({ dolly: z.literal("failure"), id: z.int(), failure }),
 ]);
 type Frame = output<typeof frame>;

@@ -119,6 +119,34 @@ test("prefix_affinity: what begins alike goes to one place, other beginnings to 
   expect(places.size).toBe(2);
 });
 
+test("what an engine had in its cache is told in the usage, streaming or not, and counted", async () => {
+  const client = new OpenAI({
+    baseURL: `${front.address}/v1`,
+    apiKey: "sk-all-0123456789abcdef",
+    maxRetries: 0,
+  });
+  const body = {
+    model: "ordered",
+    max_tokens: 5,
+    messages: [{ role: "user" as const, content: `Remember: ${"so many words ".repeat(20)}` }],
+  };
+  await client.chat.completions.create(body);
+  const whole = await client.chat.completions.create(body);
+  const cached = whole.usage?.prompt_tokens_details?.cached_tokens ?? 0;
+  expect(cached).toBeGreaterThan(50);
+  const stream = await client.chat.completions.create({
+    ...body,
+    stream: true,
+    stream_options: { include_usage: true },
+  });
+  let last: number | undefined;
+  for await (const { usage } of stream) last = usage?.prompt_tokens_details?.cached_tokens;
+  expect(last).toBeGreaterThan(50);
+  const metrics = await (await fetch(`${front.address}/metrics`)).text();
+  const counted = /^dolly_cached_prompt_tokens_total\{gen_ai_request_model="ordered"\} (\d+)$/m.exec(metrics);
+  expect(Number(counted?.[1])).toBeGreaterThan(100);
+});
+
 test("a session stays at its place, by header or by user", async () => {
   for (const of of [
     (name: string): Asked => ({ headers: { "x-session-id": name } }),
