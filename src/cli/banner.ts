@@ -57,7 +57,7 @@ function placementLines(plan: readonly PlanRow[]): string[] {
   if (plan.length === 1 && plan[0]?.verdict === "chosen") return [];
   return plan.map(({ id, driver, precision, verdict, rule, device, memory }) => {
     const room =
-      memory === null || verdict === "too large"
+      memory === null || (verdict !== "chosen" && verdict !== "next")
         ? ""
         : `; ${gigabytes(memory.total, 2)} of ${gigabytes(memory.available)} on the ${device.toUpperCase()}`;
     return `    ${id} (${[driver, precision].filter((part) => part !== null).join(", ")}): ${verdict}: ${rule}${room}`;

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,12 +8,13 @@ import { openai } from "../../../drivers/openai/index.ts";
 import { type DriverExam, driverContract } from "../../contract/driver-contract.ts";
 import { embeddedModel, golden } from "../../golden-data.ts";
 import { driverFixture } from "../local/driver-fixture.ts";
+import { llamaServer, type RunningEngine } from "./own-engines.ts";
 
 /**
  * The driver exam with other people's engines. `DOLLY_TEST_LLAMA_SERVER` names the program llama-server; `DOLLY_TEST_VLLM` is the API's
  * base of a vLLM that serves models/dolly-v2-tiny in float32.
  */
-const llamaServer = process.env["DOLLY_TEST_LLAMA_SERVER"];
+const llamaServerProgram = process.env["DOLLY_TEST_LLAMA_SERVER"];
 const vllm = process.env["DOLLY_TEST_VLLM"];
 
 const { loadContext, removeCache } = driverFixture(openai);
@@ -39,49 +39,33 @@ const exam = (base: () => string, skip: DriverExam["skip"] = []): DriverExam => 
   skip,
 });
 
-describe.runIf(llamaServer !== undefined)("llama-server", () => {
+describe.runIf(llamaServerProgram !== undefined)("llama-server", () => {
   const scratch = mkdtempSync(join(tmpdir(), "llama-server-"));
-  let base = "";
-  let stop: () => Promise<void> = async () => {};
+  let engine: RunningEngine | undefined;
 
   beforeAll(async () => {
     const file = join(scratch, "tiny.gguf");
     await convertToGguf({ source: embeddedModel, type: "f32", output: file });
-    const port = await freePort();
-    const args = [
-      "--model",
-      file,
-      "--port",
-      String(port),
-      "--parallel",
-      "2",
-      "--ctx-size",
-      "2048",
-      "--threads",
-      "1",
-    ];
-    const child = spawn(llamaServer ?? "", args, { stdio: "ignore" });
-    const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-    stop = async () => {
-      child.kill("SIGKILL");
-      await ended;
-    };
-    base = `http://127.0.0.1:${port}/v1`;
-    await answering(`http://127.0.0.1:${port}/health`);
+    engine = await llamaServer(llamaServerProgram ?? "", file)(await freePort());
   }, 60_000);
   afterAll(async () => {
-    await stop();
+    await engine?.kill();
     rmSync(scratch, { recursive: true, force: true });
   });
 
   driverContract(
     "openai, with llama-server as its engine",
     exam(
-      () => base,
+      () => engine?.base ?? "",
       [
         {
           test: "maxTokens 0 only scores the prompt",
           reason: "llama-server tells no log-probabilities of a prompt",
+        },
+        {
+          test: "other seeds give other answers, and so do the choices of one seed",
+          reason:
+            "llama-server 0.4.0 ends an answer with an error where its bytes are no UTF-8, as nonsense has them",
         },
       ],
     ),
@@ -94,14 +78,3 @@ describe.runIf(vllm !== undefined)("vLLM", () => {
     exam(() => vllm ?? ""),
   );
 });
-
-async function answering(url: string): Promise<void> {
-  for (;;) {
-    const ready = await fetch(url).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (ready) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
