@@ -59,8 +59,9 @@ export async function verifyCache(flags: CacheFlags, terminal: Terminal): Promis
   const damaged = verified.filter(({ damage }) => damage !== null);
   if (damaged.length > 0) {
     const pulled = damaged.some(({ kind }) => kind === "pulled") ? " --pulled" : "";
+    const installed = damaged.some(({ kind }) => kind === "installed") ? " (libraries by dolly install)" : "";
     throw new OperatorError(
-      `${damaged.length} damaged; \`dolly cache prune${pulled}\` removes them, and they are made again when they are wanted`,
+      `${damaged.length} damaged; \`dolly cache prune${pulled}\` removes them, and they are made again when they are wanted${installed}`,
     );
   }
 }

@@ -1,23 +1,9 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-
-/** What the Hub does wrong with a file. */
-export interface Wrong {
-  /** Cuts the connection after so many bytes of each answer. */
-  readonly cutAfter?: number;
-  /** How often it cuts; after that it does not. */
-  readonly cuts?: number;
-  /** Gives the pointer to a large file instead of it. */
-  readonly pointer?: boolean;
-  /** Changes a byte. */
-  readonly damaged?: boolean;
-  /** Takes no ranges. */
-  readonly noRanges?: boolean;
-  readonly status?: number;
-}
+import { FlawedFiles, type Wrong } from "../fixtures/flawed-file.ts";
 
 export interface FakeHub {
   readonly address: string;
@@ -47,8 +33,8 @@ const sha256 = (content: Buffer): string => createHash("sha256").update(content)
 /** A server that speaks the Hub's protocol over a folder as the repository `databricks/dolly`. */
 export async function startFakeHub(folder: string): Promise<FakeHub> {
   const files = new Map(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name))]));
-  const wrong = new Map<string, Wrong>();
-  const cuts = new Map<string, number>();
+  const flawed = new FlawedFiles();
+  const { wrong } = flawed;
   const asked: FakeHub["asked"] = [];
   const commits = new Map<string, ReadonlyMap<string, Buffer>>([[COMMIT, files]]);
   let head = COMMIT;
@@ -63,31 +49,6 @@ export async function startFakeHub(folder: string): Promise<FakeHub> {
         : {}),
     })),
   });
-
-  function give(name: string, content: Buffer, request: IncomingMessage, response: ServerResponse): void {
-    const { pointer, damaged, noRanges, cutAfter, cuts: most = 0, status } = wrong.get(name) ?? {};
-    if (status !== undefined) {
-      response.writeHead(status).end();
-      return;
-    }
-    let body = content;
-    if (pointer)
-      body = Buffer.from(`version https://git-lfs.github.com/spec/v1\noid sha256:${sha256(content)}\n`);
-    if (damaged) {
-      body = Buffer.from(content);
-      body[0] = (body[0] ?? 0) ^ 1;
-    }
-    const from = noRanges ? 0 : Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
-    const part = body.subarray(from);
-    response.writeHead(from > 0 ? 206 : 200, { "content-length": part.length });
-    const made = cuts.get(name) ?? 0;
-    if (cutAfter === undefined || made >= most) {
-      response.end(part);
-      return;
-    }
-    cuts.set(name, made + 1);
-    response.write(part.subarray(0, cutAfter), () => response.socket?.end(() => response.destroy()));
-  }
 
   const server = createServer((request, response) => {
     const path = decodeURIComponent((request.url ?? "").split("?")[0] ?? "");
@@ -113,7 +74,7 @@ export async function startFakeHub(folder: string): Promise<FakeHub> {
     } else if (place !== "cdn" && content.length > LARGE) {
       response.writeHead(302, { location: `/cdn/${commit}/${name}` }).end();
     } else {
-      give(name, content, request, response);
+      flawed.give(name, content, request, response);
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
