@@ -94,7 +94,9 @@ function requireBuild({ gpu }: LlamaCppOptions, places: CudaPlaces, name: string
   try {
     findLibraries(gpu, process, places);
   } catch (error) {
-    throw new OperatorError(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    throw new OperatorError(
+      `${name}: gpu: ${gpu}: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 

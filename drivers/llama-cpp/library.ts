@@ -85,9 +85,8 @@ export function findLibraries(
     const found = libraryFiles(name, join(bins, name), { find, install: installCommand(name, places) });
     return { ...found, preload: name === CUDA_BUILD ? cudaLibraries(gpu, found, places) : [] };
   }
-  throw new Error(
-    `The libraries of llama.cpp are not installed. Run: ${installCommand(names[0] ?? "", places)}`,
-  );
+  const what = gpu === "auto" || gpu === "none" ? "llama.cpp" : `The ${gpu} build of llama.cpp`;
+  throw new Error(`${what} is not installed. Run: ${installCommand(names[0] ?? "", places)}`);
 }
 
 /** The GPU builds that are installed for this machine. */

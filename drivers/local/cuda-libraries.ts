@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { env } from "node:process";
 import { type NativePackage, packageFolder } from "../../src/core/native-package.ts";
 import { type FindInSystem, inThisSystem } from "../../src/machine/system-libraries.ts";
@@ -19,6 +19,8 @@ export interface CudaLibrary {
   readonly package: NativePackage;
   /** Opened where it is there; only some models need it. */
   readonly optional?: boolean;
+  /** Files beside it that it opens by their names and does not find itself. */
+  readonly beside?: RegExp;
 }
 
 /** Where wheels and NVIDIA's own installers have libraries, below the folder that is named. */
@@ -52,9 +54,16 @@ export function findCudaLibraries(
   requireNamedFolder(places);
   return wanted.flatMap((library) => {
     const found = inPlaces(library.soname, library.package, places) ?? system(library.soname);
-    if (found !== undefined) return [found];
+    if (found !== undefined) return [...filesBeside(found, library), found];
     return library.optional ? [] : [missing(library, places)];
   });
+}
+
+function filesBeside(path: string, { beside }: CudaLibrary): string[] {
+  const folder = dirname(path);
+  if (beside === undefined || !existsSync(folder)) return [];
+  const files = readdirSync(folder).filter((file) => beside.test(file));
+  return files.map((file) => join(folder, file));
 }
 
 /** A file in the folder that is named, or in an installed package. */

@@ -34,7 +34,7 @@ export async function installCommand(
   const display = showProgress(`installing ${provider}`, { note, columns, monotonic, after });
   const rate = new TransferRate(monotonic());
   try {
-    const { fetched, bytes } = await install(packages, {
+    const { wasThere, bytes } = await install(packages, {
       cacheDir: folder,
       registries: registriesOf(terminal),
       signal: interrupted.signal,
@@ -46,7 +46,7 @@ export async function installCommand(
         }),
     });
     display.end();
-    terminal.print(report(packages, { folder, fetched, bytes }));
+    terminal.print(report(packages, { folder, wasThere, bytes }));
   } finally {
     display.end();
     ignoreSignals();
@@ -74,12 +74,11 @@ function wantedPackages(
 
 function report(
   packages: readonly NativePackage[],
-  { folder, fetched, bytes }: { folder: string; fetched: number; bytes: number },
+  { folder, wasThere, bytes }: { folder: string; wasThere: boolean; bytes: number },
 ): string {
   const lines = packages.map(({ name, version }) => `  ${name} ${version}\n`);
-  const done =
-    fetched === 0
-      ? `all is there and whole: ${gigabytes(bytes, 2)}`
-      : `${gigabytes(bytes, 2)} installed, ${gigabytes(fetched, 2)} fetched`;
+  const done = wasThere
+    ? `all is there and whole: ${gigabytes(bytes, 2)}`
+    : `${gigabytes(bytes, 2)} installed`;
   return `${packagesFolder(folder)}\n${lines.join("")}${done}. Each package's licence lies beside its libraries. What the machine lacks tells: dolly doctor\n`;
 }

@@ -26,8 +26,8 @@ export interface Installation {
 }
 
 export interface Installed {
-  /** Bytes that were fetched; 0 where all was there, and whole. */
-  readonly fetched: number;
+  /** Nothing was missing or damaged. */
+  readonly wasThere: boolean;
   /** Of the files that are kept. */
   readonly bytes: number;
 }
@@ -61,7 +61,10 @@ export async function install(
   }
   // Nothing is in it now, but what another process fetches at the same time.
   await rmdir(join(packagesFolder(cacheDir), DOWNLOADS)).catch(() => undefined);
-  return { fetched: total, bytes: packages.reduce((sum, { keptBytes }) => sum + keptBytes, 0) };
+  return {
+    wasThere: missing.length === 0,
+    bytes: packages.reduce((sum, { keptBytes }) => sum + keptBytes, 0),
+  };
 }
 
 async function isWhole(cacheDir: string, wanted: NativePackage, signal: AbortSignal): Promise<boolean> {

@@ -78,12 +78,11 @@ export const ONNX_CUDA_PACKAGES: readonly NativePackage[] = [
 
 /**
  * What release 1.30's provider opens, each after what it needs itself: the runtime, cuBLAS and cuRAND when it is loaded, NVRTC,
- * cuFFT and cuDNN by their names when a node asks for them. cuDNN finds its parts beside itself, NVRTC's builtins it does not.
+ * cuFFT and cuDNN by their names when a node asks for them. cuDNN finds its parts beside itself, NVRTC its builtins not.
  */
 export const CUDA_LIBRARIES: readonly CudaLibrary[] = [
   { soname: "libcudart.so.13", package: CUDA_RUNTIME },
-  { soname: "libnvrtc-builtins.so.13.0", package: NVRTC, optional: true },
-  { soname: "libnvrtc.so.13", package: NVRTC },
+  { soname: "libnvrtc.so.13", package: NVRTC, beside: /^libnvrtc-builtins\.so\.13\.\d+$/ },
   { soname: "libcublasLt.so.13", package: CUBLAS },
   { soname: "libcublas.so.13", package: CUBLAS },
   { soname: "libcurand.so.10", package: CURAND },

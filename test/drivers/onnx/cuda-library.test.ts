@@ -68,6 +68,13 @@ test("a Python environment that has the wheels will do", () => {
   expect(found.preload.every((path) => path.startsWith(libraries))).toBe(true);
 });
 
+test("NVRTC's builtins, whose name has the minor version, come from beside it", () => {
+  const libraries = folderWith("libnvrtc.so.13", "libnvrtc-builtins.so.13.2", "libnvrtc-builtins.so.13.2.78");
+  const { preload } = find({ libraries, cacheDir: folderWith(...installed) });
+  const from = preload.filter((path) => path.includes("nvrtc"));
+  expect(from).toEqual([join(libraries, "libnvrtc-builtins.so.13.2"), join(libraries, "libnvrtc.so.13")]);
+});
+
 test("cuFFT, which no language model computes with, may be missing", () => {
   const cacheDir = folderWith(...installed.filter((file) => !file.includes("cufft")));
   expect(find({ cacheDir }).preload.some((path) => path.includes("cufft"))).toBe(false);
