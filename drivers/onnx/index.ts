@@ -49,7 +49,8 @@ export const onnx = defineDriver({
     const { type = "f16", block = DEFAULT_BLOCK, parallel: slots, provider } = options;
     const need = modelNeed(shape, precisionOf(type, block, provider), { type, slots, provider });
     if (provider === "cpu") return need;
-    if (!providers.includes(CUDA_BUILD)) return "ONNX Runtime for CUDA is not installed: dolly install cuda";
+    const known = options.cuda_libraries !== undefined || providers.includes(CUDA_BUILD);
+    if (!known) return "ONNX Runtime for CUDA is not installed: dolly install cuda";
     const { device_id: device = 0 } = options;
     const usable = gpus.flatMap(({ vendor }, place) => (vendor === "nvidia" ? [place] : []));
     const place = usable[device];
