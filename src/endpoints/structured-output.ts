@@ -1,5 +1,6 @@
 import { type output, z } from "zod";
 import type { Constraint } from "../core/generation.ts";
+import { nestsDeeperThan } from "../core/json-depth.ts";
 import { GatewayError } from "../errors.ts";
 import { optional, text } from "./common-parameters.ts";
 import { callConstraint, type ToolUse } from "./tools/tool-use.ts";
@@ -30,6 +31,8 @@ export const responseFormat = optional(
 ).describe("What the answer must be; a schema is always enforced in full, or refused.");
 
 const MOST_CHOICES = 1000;
+/** Levels of a schema that comes as text: no more than a body may have. */
+const DEEPEST = 64;
 
 /** The whole answer, as vLLM asks for it: one of these. */
 export const structuredOutputs = optional(
@@ -132,6 +135,8 @@ function structuredConstraint(structured: StructuredOutputs): Constraint | undef
 
 function parsed(schema: unknown, param: string): unknown {
   if (typeof schema !== "string") return schema;
+  if (nestsDeeperThan(Buffer.from(schema), DEEPEST))
+    throw invalid(param, `Invalid value for '${param}': it nests deeper than ${DEEPEST} levels.`);
   try {
     return JSON.parse(schema);
   } catch (cause) {

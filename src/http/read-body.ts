@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { parse } from "secure-json-parse";
+import { nestsDeeperThan } from "../core/json-depth.ts";
 import { GatewayError } from "../errors.ts";
-import { nestsDeeperThan } from "./json-depth.ts";
 
 export interface BodyLimits {
   /** Most bytes; no more than that is ever held. */

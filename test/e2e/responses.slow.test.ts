@@ -65,6 +65,9 @@ describe("an answer", () => {
       previous_response_id: null,
       metadata: { purpose: "test" },
       temperature: 0,
+      presence_penalty: 0,
+      frequency_penalty: 0,
+      store: true,
       output: [{ type: "message", role: "assistant", status: "completed" }],
     });
     expect(response.id).toMatch(/^resp_/);
@@ -77,6 +80,19 @@ describe("an answer", () => {
       messages: [{ role: "user", content: input }],
     });
     expect(usage?.input_tokens).toBe(chat.usage?.prompt_tokens);
+  });
+
+  test("heeds penalties as the chat does, which OpenAI's own API has not", async () => {
+    const penalties = { presence_penalty: 1.5, frequency_penalty: 2 };
+    // Open Responses has these fields; the client's types do not.
+    const response = await client.responses.create({ ...asked, ...penalties, store: false } as typeof asked);
+    const { choices } = await client.chat.completions.create({
+      ...{ model, temperature: 0, ...penalties },
+      messages: [{ role: "user", content: input }],
+    });
+    expect(response.output_text).toBe(choices[0]?.message.content);
+    expect(response.output_text).not.toBe(answer);
+    expect(response).toMatchObject({ ...penalties, store: false });
   });
 
   test("streams in the order of events that clients follow", async () => {

@@ -369,6 +369,11 @@ const invalid: readonly (readonly [body: object, code: string, param: string | n
   [{ structured_outputs: { regex: "a", choice: ["b"] } }, "invalid_value", "structured_outputs"],
   [{ structured_outputs: { choice: [] } }, "invalid_value", "structured_outputs.choice"],
   [{ structured_outputs: { json: "{" } }, "invalid_value", "structured_outputs.json"],
+  [
+    { structured_outputs: { json: `{"const":${"[".repeat(100_000)}${"]".repeat(100_000)}}` } },
+    "invalid_value",
+    "structured_outputs.json",
+  ],
   [{ structured_outputs: { choice: ["b"] }, stop: "x" }, "invalid_value", "stop"],
   [
     { structured_outputs: { choice: ["b"] }, response_format: { type: "json_object" } },

@@ -15,7 +15,12 @@ type Logprobs = NonNullable<ResponseOutputText["logprobs"]>;
 type Message = Extract<ResponseOutputItem, { type: "message" }>;
 type Call = Extract<ResponseOutputItem, { type: "function_call" }>;
 /** What is sent of a response: the rest of the client's type is made by the client. */
-export type ResponseObject = Omit<Response, "output_text" | "access_programs">;
+export type ResponseObject = Omit<Response, "output_text" | "access_programs"> & {
+  // Fields of the Open Responses specification that OpenAI's clients do not know.
+  presence_penalty: number;
+  frequency_penalty: number;
+  store: boolean;
+};
 type Whole<Event> = Event extends { response: Response }
   ? Omit<Event, "response"> & { response: ResponseObject }
   : Event;

@@ -1,5 +1,6 @@
 import type { Tool } from "openai/resources/responses/responses";
 import { stripped } from "../../core/strip.ts";
+import type { GenerationDefaults } from "../../core/template.ts";
 import { GatewayError } from "../../errors.ts";
 import type { ResolvedRoute } from "../../routing/route.ts";
 import { defineDelete, defineGet, definePost } from "../define-endpoint.ts";
@@ -60,8 +61,7 @@ async function reply(
     newId: context.newId,
     head: () => {
       const { id, created, model } = head();
-      const { temperature, topP } = route.defaults;
-      return emptyResponse(body, { id, created_at: created, model, temperature, top_p: topP });
+      return emptyResponse(body, { id, created_at: created, model }, route.defaults);
     },
     onEnd(response) {
       response.completed_at = context.now();
@@ -88,7 +88,8 @@ function earlierItems(
 /** A response before anything is answered. */
 function emptyResponse(
   body: ResponseBody,
-  served: Pick<ResponseObject, "id" | "created_at" | "model" | "temperature" | "top_p">,
+  served: Pick<ResponseObject, "id" | "created_at" | "model">,
+  defaults: GenerationDefaults,
 ): ResponseObject {
   const { tools = [], tool_choice = "auto", text } = body;
   return {
@@ -98,6 +99,7 @@ function emptyResponse(
     background: false,
     completed_at: null,
     error: null,
+    frequency_penalty: body.frequency_penalty ?? defaults.frequencyPenalty,
     incomplete_details: null,
     instructions: body.instructions ?? null,
     max_output_tokens: body.max_output_tokens ?? null,
@@ -105,12 +107,14 @@ function emptyResponse(
     metadata: body.metadata ?? {},
     output: [],
     parallel_tool_calls: body.parallel_tool_calls ?? false,
+    presence_penalty: body.presence_penalty ?? defaults.presencePenalty,
     previous_response_id: body.previous_response_id ?? null,
     prompt_cache_key: null,
     reasoning: { effort: null, summary: null },
     safety_identifier: null,
     service_tier: "default",
-    temperature: body.temperature ?? served.temperature,
+    store: body.store ?? true,
+    temperature: body.temperature ?? defaults.temperature,
     text: { format: shownFormat(text?.format), verbosity: "medium" },
     tool_choice: shownChoice(tool_choice),
     tools: tools.map(
@@ -123,7 +127,7 @@ function emptyResponse(
       }),
     ),
     top_logprobs: body.top_logprobs ?? 0,
-    top_p: body.top_p ?? served.top_p,
+    top_p: body.top_p ?? defaults.topP,
     truncation: body.truncation ?? "disabled",
   };
 }

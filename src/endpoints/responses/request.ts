@@ -4,7 +4,7 @@ import type { Constraint, GenerationRequest } from "../../core/generation.ts";
 import { GatewayError } from "../../errors.ts";
 import type { Route } from "../../routing/route.ts";
 import { documentsSchema, referenceDocuments } from "../chat-messages.ts";
-import { endingOf, optional, samplingOf, text } from "../common-parameters.ts";
+import { commonParameters, endingOf, optional, samplingOf, text } from "../common-parameters.ts";
 import { conversationGeneration } from "../conversation-request.ts";
 import { accompanying, equals, isEmpty, never, type ParameterRules, refused } from "../parameter-rules.ts";
 import { answerConstraint, jsonSchema, OBJECT, schemaName } from "../structured-output.ts";
@@ -46,8 +46,10 @@ export const responseSchema = z.object({
   ),
   store: optional(z.boolean()).describe("Keep the response; true by default."),
   stream: optional(z.boolean()).describe("Send the response as server-sent events."),
-  temperature: optional(z.number().min(0).max(2)).describe("0 takes the most likely token."),
-  top_p: optional(z.number().gt(0).max(1)).describe("1 turns it off."),
+  temperature: commonParameters.temperature,
+  top_p: commonParameters.top_p,
+  presence_penalty: commonParameters.presence_penalty,
+  frequency_penalty: commonParameters.frequency_penalty,
   top_logprobs: optional(z.int().min(0).max(20)).describe(`Needs '${LOGPROBS}' in 'include'.`),
   include: optional(z.array(includable).max(8)).describe(`'${LOGPROBS}' adds log-probabilities.`),
   max_output_tokens: optional(z.int().min(1)).describe("Most tokens of the response."),
@@ -164,7 +166,12 @@ export function responseGeneration(
       choices: 1,
       maxTokens: body.max_output_tokens,
       sampling: samplingOf(
-        { temperature: body.temperature, top_p: body.top_p },
+        {
+          temperature: body.temperature,
+          top_p: body.top_p,
+          presence_penalty: body.presence_penalty,
+          frequency_penalty: body.frequency_penalty,
+        },
         parts.route.defaults,
         parts.model,
       ),

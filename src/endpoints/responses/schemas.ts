@@ -26,13 +26,16 @@ export const responseResponse = {
     instructions: nullable(string),
     metadata: { type: "object" },
     tools: list({ type: "object" }),
+    presence_penalty: { type: "number" },
+    frequency_penalty: { type: "number" },
+    store: { type: "boolean" },
     usage: {
       type: "object",
       properties: { input_tokens: integer, output_tokens: integer, total_tokens: integer },
       required: ["input_tokens", "output_tokens", "total_tokens"],
     },
   },
-  required: ["id", "object", "created_at", "status", "model", "output", "usage"],
+  required: ["id", "object", "created_at", "status", "model", "output", "store", "usage"],
 };
 
 export const deletedResponse = {
