@@ -45,12 +45,17 @@ function modelTable(models: readonly BannerModel[]): string[] {
   return models.flatMap(({ route, facts, plan }) => {
     const what =
       facts === null
-        ? "its files cannot be read; the log says why"
+        ? notThere(route)
         : `${facts.driver}, ${facts.precision}, context ${facts.contextLength}, template ${route.template.name}`;
     const aliases = route.aliases.length === 0 ? "" : `; also ${route.aliases.join(", ")}`;
     return [`  ${route.name.padEnd(width)}  ${what}${aliases}`, ...placementLines(plan)];
   });
 }
+
+const notThere = ({ placements }: Route): string =>
+  placements.some(({ driver }) => driver.fetch !== undefined)
+    ? "is fetched at its first use"
+    : "its files cannot be read; the log says why";
 
 /** Told where there is a choice, or where the only placement does not fit. */
 function placementLines(plan: readonly PlanRow[]): string[] {

@@ -13,6 +13,14 @@ test("it names the address, each model with driver and precision, and a line to 
   expect(text).toContain("dolly-gateway 1.2.3 listens on http://127.0.0.1:8000\n");
   expect(text).toContain("  dolly-v2-3b  llama-cpp, q8_0, context 2048, template plain; also dolly\n");
   expect(text).toContain("  b            its files cannot be read; the log says why\n");
+  const elsewhere = {
+    driver: "onnx",
+    fetch: () => Promise.resolve(),
+    inspect: () => Promise.reject(new Error("not here")),
+    load: () => Promise.reject(new Error("not here")),
+  };
+  const unpulled = [{ route: testRoute([elsewhere], { name: "c" }), facts: null, plan: [] }];
+  expect(banner("1", "http://127.0.0.1:8000", unpulled)).toContain("  c  is fetched at its first use\n");
   const [, url, body] = /curl (\S+) -H 'content-type: application\/json' -d '(.*)'/.exec(text) ?? [];
   expect(url).toBe("http://127.0.0.1:8000/v1/chat/completions");
   expect(JSON.parse(body ?? "")).toMatchObject({ model: "dolly-v2-3b", messages: [{ role: "user" }] });
