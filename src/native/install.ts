@@ -9,6 +9,7 @@ import {
   packageFolder,
   packagesFolder,
 } from "../core/native-package.ts";
+import { OperatorError } from "../errors.ts";
 import { fetchWhole, sizeOf } from "../transfer/fetch-whole.ts";
 import { requireSpace } from "../transfer/require-space.ts";
 import { askRegistry } from "./ask-registry.ts";
@@ -40,6 +41,20 @@ const DOWNLOADS = "downloads";
  * unpacked and put in place at once. What an earlier try left is gone on with. Throws OperatorError, or `signal.reason`.
  */
 export async function install(
+  packages: readonly NativePackage[],
+  installation: Installation,
+): Promise<Installed> {
+  const { cacheDir, signal } = installation;
+  try {
+    return await installMissing(packages, installation);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof Error) || !("syscall" in error)) throw error;
+    throw new OperatorError(`${packagesFolder(cacheDir)}: ${error.message}`, { cause: error });
+  }
+}
+
+async function installMissing(
   packages: readonly NativePackage[],
   installation: Installation,
 ): Promise<Installed> {
@@ -81,13 +96,12 @@ async function requireRoom(missing: readonly NativePackage[], cacheDir: string):
   let largest = 0;
   for (const { file, bytes, keptBytes } of missing) {
     kept += keptBytes;
-    largest = Math.max(largest, bytes - (await sizeOf(partialOf(cacheDir, file))));
+    largest = Math.max(largest, bytes - (await sizeOf(archiveOf(cacheDir, file))));
   }
   await requireSpace(packagesFolder(cacheDir), kept + largest, "--cache-dir");
 }
 
-const partialOf = (cacheDir: string, file: string): string =>
-  join(packagesFolder(cacheDir), DOWNLOADS, `${file}.incomplete`);
+const archiveOf = (cacheDir: string, file: string): string => join(packagesFolder(cacheDir), DOWNLOADS, file);
 
 async function installOne(
   wanted: NativePackage,
@@ -96,8 +110,7 @@ async function installOne(
 ): Promise<void> {
   const registry = registries[wanted.registry];
   const what = `${wanted.name} ${wanted.version}`;
-  const partial = partialOf(cacheDir, wanted.file);
-  const archive = partial.replace(/\.incomplete$/, "");
+  const archive = archiveOf(cacheDir, wanted.file);
   told("looking for");
   const url = await locate(wanted, registry, signal);
   await mkdir(join(packagesFolder(cacheDir), DOWNLOADS), { recursive: true });
@@ -110,7 +123,9 @@ async function installOne(
     ask: (range: string | undefined) => askRegistry(registry, url, { what, accept: "*/*", range, signal }),
     hashOf: (path: string) => hashOf(path, signal),
   };
-  await fetchWhole(remote, { partial, target: archive, signal, onBytes: (bytes) => told("fetching", bytes) });
+  const onBytes = (bytes: number): void => told("fetching", bytes);
+  // It keeps its name: one that was stopped while it was unpacked is not fetched again.
+  await fetchWhole(remote, { partial: archive, target: archive, signal, onBytes });
   told("unpacking");
   await putInPlace(archive, wanted, { cacheDir, signal });
   await rm(archive);

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { jsonIn } from "../core/json-in.ts";
 import type { NativePackage } from "../core/native-package.ts";
 import { OperatorError } from "../errors.ts";
+import { reasonOf } from "../transfer/fetch-whole.ts";
 import { askRegistry } from "./ask-registry.ts";
 import type { Registry } from "./registries.ts";
 
@@ -36,7 +37,7 @@ async function locateWheel(wanted: NativePackage, registry: Registry, signal: Ab
   const page = `${registry.base}/${wanted.name}/`;
   const accept = `${INDEX_JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1`;
   const response = await askRegistry(registry, page, { what, accept, signal });
-  const text = await response.text();
+  const text = await textOf(response, what, signal);
   const json = response.headers.get("content-type")?.startsWith(INDEX_JSON) ?? false;
   const listed = json ? fromJson(text, what, registry) : fromHtml(text);
   const found = listed.find(({ file }) => file === wanted.file);
@@ -50,7 +51,9 @@ async function locateWheel(wanted: NativePackage, registry: Registry, signal: Ab
       `${what}: ${registry.base} lists ${wanted.file} with another content (SHA-256 ${found.sha256.slice(0, 12)}…, not ${wanted.sha256.slice(0, 12)}…); ${registry.setting} names another registry`,
     );
   }
-  return new URL(found.url, response.url).href;
+  const url = URL.parse(found.url, response.url);
+  if (url === null) throw strange(what, registry);
+  return url.href;
 }
 
 function fromJson(text: string, what: string, registry: Registry): Listed[] {
@@ -82,7 +85,7 @@ async function locateTarball(
   const page = `${registry.base}/${wanted.name.replace("/", "%2f")}`;
   const accept = "application/vnd.npm.install-v1+json, application/json;q=0.9";
   const response = await askRegistry(registry, page, { what, accept, signal });
-  const parsed = packumentSchema.safeParse(jsonIn(await response.text()));
+  const parsed = packumentSchema.safeParse(jsonIn(await textOf(response, what, signal)));
   if (!parsed.success) throw strange(what, registry);
   const version = parsed.data.versions[wanted.version];
   if (version === undefined) {
@@ -91,6 +94,16 @@ async function locateTarball(
     );
   }
   return version.dist.tarball;
+}
+
+async function textOf(response: Response, what: string, signal: AbortSignal): Promise<string> {
+  return response.text().catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw new OperatorError(
+      `${what}: ${new URL(response.url).origin} broke off its answer (${reasonOf(error)}); try again`,
+      { cause: error },
+    );
+  });
 }
 
 const strange = (what: string, { base, setting }: Registry): OperatorError =>

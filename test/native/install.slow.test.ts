@@ -11,6 +11,8 @@ import {
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Terminal } from "../../src/cli/terminal.ts";
+import { install as installPackages } from "../../src/native/install.ts";
+import { registriesOf } from "../../src/native/registries.ts";
 import { large, makeSite, type Site } from "./site.ts";
 
 let site: Site;
@@ -22,7 +24,7 @@ afterEach(() => site.close());
 const FAST = "fast-1.0-py3-none-manylinux_x86_64.whl";
 const install = (terminal?: Partial<Terminal>) => site.dolly(["install", "cuda"], terminal);
 const filesAsked = () => site.registries.asked.filter(({ path }) => path.startsWith("/kept/"));
-const partial = () => site.path("downloads", `${FAST}.incomplete`);
+const partial = () => site.path("downloads", FAST);
 
 function expectWhole(): void {
   expect(readFileSync(site.path("fast-1.0", "libfast.so.13")).equals(large)).toBe(true);
@@ -117,6 +119,36 @@ describe("what is cut or stopped is gone on with", () => {
     expectWhole();
     expect(filesAsked().find(({ range }) => range !== undefined)?.range).toBe("bytes=150000-");
   });
+});
+
+test("what was stopped while it was unpacked is not fetched again, and leaves no half a package", async () => {
+  const stop = new AbortController();
+  const reason = new Error("stopped");
+  const stopped = installPackages(site.packages, {
+    cacheDir: site.cacheDir,
+    registries: registriesOf({ env: site.env, home: site.home, cwd: site.home }),
+    signal: stop.signal,
+    onProgress: (task) => {
+      if (task === "unpacking fast") stop.abort(reason);
+    },
+  });
+  await expect(stopped).rejects.toBe(reason);
+  expect(readdirSync(site.path()).sort()).toEqual(["downloads", "node-llama-cpp-linux-cuda-1.0"]);
+  const before = filesAsked().length;
+  expect((await install()).status).toBe(0);
+  expectWhole();
+  expect(
+    filesAsked()
+      .slice(before)
+      .some(({ path }) => path.includes(FAST)),
+  ).toBe(false);
+});
+
+test("a cache that cannot be written to is named", async () => {
+  writeFileSync(site.cacheDir, "a file");
+  const { status, noted } = await install();
+  expect(status).toBe(1);
+  expect(noted).toMatch(/^dolly: \S+\/cache\/native: E\w+: /);
 });
 
 describe("what is not what it should be is refused by name", () => {

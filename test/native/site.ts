@@ -107,6 +107,7 @@ export interface Site {
   readonly packages: readonly NativePackage[];
   readonly home: string;
   readonly cacheDir: string;
+  readonly env: Readonly<Record<string, string>>;
   /** Below the folder of packages. */
   path(...names: readonly string[]): string;
   /** Runs the command line with two drivers that share a package. */
@@ -123,19 +124,20 @@ export async function makeSite(change: (one: NativePackage) => NativePackage = (
   if (shared === undefined || engine === undefined || npm === undefined) throw new Error("there are three");
   const drivers = [driverOf("one", [npm, shared]), driverOf("other", [engine, shared])];
   const cacheDir = join(home, "cache");
+  const env = {
+    PIP_INDEX_URL: registries.pypi,
+    npm_config_registry: registries.npm,
+    DOLLY_CACHE: cacheDir,
+  };
   return {
     registries,
     packages: [npm, shared, engine],
     home,
     cacheDir,
+    env,
     path: (...names) => join(cacheDir, "native", ...names),
     async dolly(argv, changed = {}) {
       const terminal = terminalIn(home);
-      const env = {
-        PIP_INDEX_URL: registries.pypi,
-        npm_config_registry: registries.npm,
-        DOLLY_CACHE: cacheDir,
-      };
       const { printed: _printed, noted: _noted, ...rest } = terminal;
       const parts = { terminal: { ...rest, env, ...changed }, drivers, templates: [] };
       const status = await run(argv, parts);
