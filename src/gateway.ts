@@ -112,6 +112,7 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
         monotonic,
         wallClock: Date.now,
         random: Math.random,
+        after,
         context,
       }),
     limits: (options: Config["rate_limits"]) =>

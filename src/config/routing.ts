@@ -4,6 +4,14 @@ import { STRATEGIES } from "../routing/strategy/strategies.ts";
 
 const strategy = z.enum(STRATEGIES);
 
+/** Seconds, or a percentile such as `p95`. */
+const hedgingDelay = z
+  .union([
+    z.number().gt(0).max(600),
+    z.string().regex(/^p[1-9]\d?(\.\d{1,2})?$/, "a percentile is p50 to p99.9, such as p95"),
+  ])
+  .optional();
+
 /** `router_settings` of the configuration: how requests find their placement. */
 export const routerSettings = z
   .strictObject({
@@ -37,6 +45,9 @@ export const routerSettings = z
       .describe(
         "Retries for each request of a model, in the long run; some ten more are saved up. 0: none. Keeps a fleet in trouble from being asked twice as often.",
       ),
+    hedging_delay: hedgingDelay.describe(
+      "Without a first token after so many seconds, a request is sent to a second placement too, as a retry of the budget: who gives a token first answers, the other is aborted. Or a percentile of the times that the model's first tokens took, such as p95. By default never.",
+    ),
     allowed_fails: z
       .int()
       .min(1)
@@ -76,6 +87,7 @@ export const modelRouting = {
   routing_strategy: strategy
     .optional()
     .describe("Overrides router_settings.routing_strategy for this model."),
+  hedging_delay: hedgingDelay.describe("Overrides router_settings.hedging_delay for this model."),
   fallbacks: z
     .array(z.string())
     .default([])
@@ -100,6 +112,7 @@ export const placementRouting = {
 export function routingRules(
   model: {
     readonly routing_strategy?: RoutingRules["strategy"] | undefined;
+    readonly hedging_delay?: number | string | undefined;
     readonly fallbacks: readonly string[];
     readonly context_window_fallbacks: readonly string[];
   },
@@ -110,6 +123,7 @@ export function routingRules(
     sessionAffinity: settings.session_affinity,
     numRetries: settings.num_retries,
     retryBudget: settings.retry_budget,
+    hedging: hedgingOf(model.hedging_delay ?? settings.hedging_delay),
     allowedFails: settings.allowed_fails,
     cooldownMs: settings.cooldown_time * 1000,
     healthCheckMs: settings.health_check_interval * 1000,
@@ -118,3 +132,10 @@ export function routingRules(
     contextWindowFallbacks: model.context_window_fallbacks,
   };
 }
+
+const hedgingOf = (delay: number | string | undefined): RoutingRules["hedging"] =>
+  delay === undefined
+    ? undefined
+    : typeof delay === "number"
+      ? { afterMs: delay * 1000 }
+      : { percentile: Number(delay.slice(1)) };

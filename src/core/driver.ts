@@ -87,6 +87,8 @@ export interface LoadContext {
 /** A driver with the options of one placement. */
 export interface BoundDriver {
   readonly driver: string;
+  /** As `Driver.loadsWeights`; absent: it does. */
+  readonly loadsWeights?: boolean;
   /** Fetches files that are elsewhere, for the two below; absent where all are here. Throws OperatorError. */
   fetch?(context: LoadContext, signal: AbortSignal): Promise<void>;
   /** Reads headers only; throws OperatorError that names the file. */
@@ -166,6 +168,7 @@ export function defineDriver<Options extends ZodObject>(definition: DriverDefini
       const parsed = options.parse(raw);
       return {
         driver: name,
+        loadsWeights: definition.loadsWeights ?? true,
         inspect: (context) => definition.inspect(parsed, context),
         load: (context, signal) => definition.load(parsed, context, signal),
       };

@@ -16,9 +16,19 @@ export interface Attempt {
   readonly driver: string;
 }
 
+/** A second attempt beside the first, which is slow to its first token. One of `gone` and `won` comes, once. */
+export interface Rival {
+  /** As `GenerationObserver.leased`. */
+  leased(request: GenerationRequest): GenerationRequest;
+  /** It failed, or (undefined) the first gave a token before. */
+  gone(error: unknown): void;
+  /** It is the attempt from now on; the first has failed, or has given no token. */
+  won(): void;
+}
+
 /**
  * Watches one generation (one prompt with its choices). The calls come in this order: `attempt`, `leased`, and `gaveWay`
- * where another attempt follows; `see` for each event; `end` once, whatever happened before.
+ * where another attempt follows; between them maybe one `hedge`; `see` for each event; `end` once, whatever happened before.
  */
 export interface GenerationObserver {
   attempt(attempt: Attempt): void;
@@ -26,6 +36,8 @@ export interface GenerationObserver {
   leased(request: GenerationRequest): GenerationRequest;
   /** The attempt failed before the first event, and the next placement is tried. */
   gaveWay(error: unknown): void;
+  /** A second attempt joins the first. */
+  hedge(attempt: Attempt): Rival;
   /** `at`: milliseconds of the clock that never goes back. Called for each token: what it costs is paid each time. */
   see(event: GenerationEvent, at: number): void;
   /** `error`: undefined where every choice came to its end. */
@@ -74,10 +86,15 @@ export const UNOBSERVED: Observer = {
 };
 
 /** Of a generation that nobody watches. */
-export const unobservedGeneration = (trace?: TraceContext): GenerationObserver => ({
-  attempt: () => undefined,
-  leased: (request) => (trace === undefined ? request : { ...request, trace }),
-  gaveWay: () => undefined,
-  see: () => undefined,
-  end: () => undefined,
-});
+export function unobservedGeneration(trace?: TraceContext): GenerationObserver {
+  const leased = (request: GenerationRequest): GenerationRequest =>
+    trace === undefined ? request : { ...request, trace };
+  return {
+    attempt: () => undefined,
+    leased,
+    gaveWay: () => undefined,
+    hedge: () => ({ leased, gone: () => undefined, won: () => undefined }),
+    see: () => undefined,
+    end: () => undefined,
+  };
+}

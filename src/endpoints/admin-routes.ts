@@ -21,6 +21,7 @@ export const listAdminRoutes = defineGet({
         fallbacks: routing.fallbacks,
         context_window_fallbacks: routing.contextWindowFallbacks,
         retries_left: status.retriesLeft,
+        hedging_ms: status.hedgingMs,
         placements: placements(status, services.placements(route), now()),
       };
     });

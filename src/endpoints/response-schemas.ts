@@ -201,6 +201,7 @@ export const adminRouteListResponse = object({
       fallbacks: names,
       context_window_fallbacks: names,
       retries_left: integer,
+      hedging_ms: nullable({ type: "number" }),
       placements: list(
         object(
           {

@@ -11,9 +11,10 @@ export class RoutingHeaders {
   }
 
   add({ attempts, skipped }: Routing): void {
-    for (const { id, error } of attempts) {
-      if (error === undefined) this.#placements.add(id);
-      this.#attempts.add(error === undefined ? id : `${id};error=${error}`);
+    for (const { id, error, hedge, outpaced } of attempts) {
+      if (error === undefined && !outpaced) this.#placements.add(id);
+      const told = [id, hedge ? "hedge" : "", outpaced ? "outpaced" : "", error ? `error=${error}` : ""];
+      this.#attempts.add(told.filter((part) => part !== "").join(";"));
     }
     for (const { id, reason } of skipped) this.#attempts.add(`${id};skipped="${reason}"`);
     if (this.#placements.size > 0) this.#header("x-gateway-placement", [...this.#placements].join(", "));

@@ -40,6 +40,12 @@ export class PlacementState {
     this.answeredAt = now;
     this.circuit.succeeded();
   }
+
+  /** Another placement answered in its place, after so many milliseconds. */
+  outpaced(ms: number): void {
+    if (this.latencyMs === null) this.latencyMs = ms;
+    else if (ms > this.latencyMs) this.latencyMs += NEWEST * (ms - this.latencyMs);
+  }
 }
 
 /** The states of placements; that of one whose engine stays survives a change of the configuration. */

@@ -4,9 +4,12 @@ import type { Placement, Route, Skipped } from "./route.ts";
 import type { Candidate, Ranked } from "./strategy/candidate.ts";
 import { type RequestTraits, rank, type StrategyParts } from "./strategy/strategies.ts";
 
+/** A placement in its turn. */
+export type PlannedAttempt = Ranked & { readonly placement: Placement };
+
 /** The placements of a route in the order in which a request tries them. */
 export interface Plan {
-  readonly order: readonly (Ranked & { readonly placement: Placement })[];
+  readonly order: readonly PlannedAttempt[];
   readonly skipped: readonly Skipped[];
 }
 

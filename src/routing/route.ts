@@ -3,6 +3,7 @@ import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
 import type { GenerationObserver } from "../core/observer.ts";
 import type { GenerationDefaults, MultiTurn, PromptTemplate } from "../core/template.ts";
 import type { CircuitLimits, CircuitState } from "./circuit.ts";
+import type { Hedging } from "./hedging.ts";
 import type { PlacementState } from "./placement-state.ts";
 import type { StrategyName } from "./strategy/strategies.ts";
 
@@ -50,6 +51,8 @@ export interface RoutingRules extends CircuitLimits {
   readonly numRetries: number;
   /** Retries for each request, 0 to 1. */
   readonly retryBudget: number;
+  /** When a second placement joins one that has given no token yet; undefined: never. */
+  readonly hedging: Hedging | undefined;
   /** Milliseconds after which a placement that nothing was heard of is asked whether it is well; 0: never. */
   readonly healthCheckMs: number;
   /** Milliseconds that it has to answer. */
@@ -68,8 +71,16 @@ export interface Skipped {
 
 /** How a generation found its placement. */
 export interface Routing {
-  /** Those that were tried, in that order; all but the last failed, and the last where it has an error. */
-  readonly attempts: readonly { readonly id: string; readonly reason: string; readonly error?: string }[];
+  /** Those that were tried, in the order of their ends: all but the last failed or were outpaced, and the last failed where it has an error. */
+  readonly attempts: readonly {
+    readonly id: string;
+    readonly reason: string;
+    readonly error?: string;
+    /** It joined another, which was slow. */
+    readonly hedge?: boolean;
+    /** Another gave a token before. */
+    readonly outpaced?: true;
+  }[];
   readonly skipped: readonly Skipped[];
 }
 
@@ -120,6 +131,8 @@ export interface PlacementStatus {
 export interface RouteStatus {
   /** Retries that are left of the route's budget. */
   readonly retriesLeft: number;
+  /** Milliseconds without a token after which another placement is asked too; null: never, or not yet known. */
+  readonly hedgingMs: number | null;
   readonly placements: readonly {
     readonly placement: Placement;
     readonly circuit: CircuitState;

@@ -1,7 +1,9 @@
 import type { LoadContext, Model } from "../core/driver.ts";
 import type { Log } from "../core/log.ts";
 import { GatewayError } from "../errors.ts";
-import { type GenerateParts, generate, loadFailed, withModel } from "./generate.ts";
+import { type GenerateParts, generate } from "./generate.ts";
+import { FirstTokenTimes, hedgeDelay } from "./hedging.ts";
+import { loadFailed } from "./lease.ts";
 import type { PlacementStates } from "./placement-state.ts";
 import type { Pool } from "./pool.ts";
 import { RetryBudget } from "./retry-budget.ts";
@@ -16,6 +18,7 @@ import type {
 } from "./route.ts";
 import type { Router } from "./router.ts";
 import { PrefixTable } from "./strategy/prefix.ts";
+import { withModel } from "./with-model.ts";
 
 /** Blocks of prompts that are remembered for each model, some 100 bytes each. */
 const REMEMBERED_BLOCKS = 1 << 16;
@@ -32,6 +35,8 @@ export interface ServiceParts {
   random(): number;
   readonly states: PlacementStates;
   context(route: Route): LoadContext;
+  /** Calls back once after a time in milliseconds; returns what cancels it. */
+  after(ms: number, callback: () => void): () => void;
 }
 
 export function createServices({
@@ -43,17 +48,19 @@ export function createServices({
   random,
   states,
   context,
+  after,
 }: ServiceParts): Services & Preloading {
   const inspected = new Map<string, Promise<RouteFacts | null>>();
   const waiting = new Set(router.routes.filter(({ preload }) => preload));
-  const memories = new Map<string, Pick<GenerateParts, "budget" | "prefixes">>();
+  const memories = new Map<string, Pick<GenerateParts, "budget" | "prefixes" | "firstTokens">>();
   const partsOf = ({ name, routing }: Route): GenerateParts => {
     const memory = memories.get(name) ?? {
       budget: new RetryBudget(routing.retryBudget),
       prefixes: new PrefixTable(REMEMBERED_BLOCKS),
+      firstTokens: new FirstTokenTimes(),
     };
     memories.set(name, memory);
-    return { pool, states, log, monotonic, wallClock, random, ...memory };
+    return { pool, states, log, monotonic, wallClock, random, after, ...memory };
   };
   return {
     routes: () => router.routes,
@@ -141,7 +148,8 @@ function placementStatus(placement: Placement, pool: Pool): PlacementStatus {
   };
 }
 
-function routeStatus(route: Route, { pool, states, budget, monotonic }: GenerateParts): RouteStatus {
+function routeStatus(route: Route, parts: GenerateParts): RouteStatus {
+  const { pool, states, budget, monotonic, firstTokens } = parts;
   const now = monotonic();
   const placements = route.placements.map((placement) => {
     const state = states.of(placement);
@@ -158,7 +166,8 @@ function routeStatus(route: Route, { pool, states, budget, monotonic }: Generate
       waiting: pool.engineLoad(placement).waiting,
     };
   });
-  return { retriesLeft: budget.left, placements };
+  const hedgingMs = hedgeDelay(route.routing.hedging, firstTokens) ?? null;
+  return { retriesLeft: budget.left, hedgingMs, placements };
 }
 
 async function problemOf(

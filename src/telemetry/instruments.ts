@@ -32,6 +32,7 @@ export function createInstruments() {
     cachedTokens: counter(METRICS.cachedTokens),
     generatedTokens: counter(METRICS.generatedTokens),
     failovers: counter(METRICS.failovers),
+    hedges: counter(METRICS.hedges),
     placementState: gauge(METRICS.placementState),
     slots: gauge(METRICS.slots),
     busySlots: gauge(METRICS.busySlots),

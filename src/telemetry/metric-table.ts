@@ -116,6 +116,12 @@ export const METRICS = {
     help: "Generations that a placement could not begin and the next one was tried for.",
     labels: [MODEL, "placement", "error_type"],
   },
+  hedges: {
+    name: "dolly_hedged_generations_total",
+    type: "counter",
+    help: "Second attempts that joined a slow first one, by outcome: won, lost or failed.",
+    labels: [MODEL, "placement", "outcome"],
+  },
   placementState: {
     name: "dolly_placement_state",
     type: "gauge",

@@ -1,5 +1,5 @@
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
-import type { Attempt, GenerationObserver, GenerationSubject } from "../core/observer.ts";
+import type { Attempt, GenerationObserver, GenerationSubject, Rival } from "../core/observer.ts";
 import { errorType } from "./error-type.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Latencies } from "./latency-histogram.ts";
@@ -58,6 +58,10 @@ export class ModelMetrics {
     this.instruments.failovers.inc(labels);
   }
 
+  hedged(placement: string, outcome: "won" | "lost" | "failed"): void {
+    this.instruments.hedges.inc({ gen_ai_request_model: this.subject.model, placement, outcome });
+  }
+
   ended(seconds: number, tokens: number, error: unknown): void {
     const labels = { ...this.#labels, error_type: errorType(error) };
     this.instruments.generationDuration.observe(labels, seconds);
@@ -94,6 +98,17 @@ export class MeasuredGeneration implements GenerationObserver {
 
   gaveWay(error: unknown): void {
     this.#model.gaveWay(this.#placement, error);
+  }
+
+  hedge({ placement }: Attempt): Rival {
+    return {
+      leased: (request) => request,
+      gone: (error) => this.#model.hedged(placement, error === undefined ? "lost" : "failed"),
+      won: () => {
+        this.#model.hedged(placement, "won");
+        this.#placement = placement;
+      },
+    };
   }
 
   see(event: GenerationEvent, at: number): void {

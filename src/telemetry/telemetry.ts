@@ -1,7 +1,13 @@
 import type { Config } from "../config/schema.ts";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
 import type { Log } from "../core/log.ts";
-import { type Attempt, type GenerationObserver, type Observer, UNOBSERVED } from "../core/observer.ts";
+import {
+  type Attempt,
+  type GenerationObserver,
+  type Observer,
+  type Rival,
+  UNOBSERVED,
+} from "../core/observer.ts";
 import type { Metrics, MetricsParts } from "./metrics.ts";
 import type { Traces } from "./traces.ts";
 
@@ -76,6 +82,22 @@ class Both implements GenerationObserver {
   gaveWay(error: unknown): void {
     this.#metrics.gaveWay(error);
     this.#trace.gaveWay(error);
+  }
+
+  hedge(attempt: Attempt): Rival {
+    const metrics = this.#metrics.hedge(attempt);
+    const trace = this.#trace.hedge(attempt);
+    return {
+      leased: (request) => trace.leased(metrics.leased(request)),
+      gone(error) {
+        metrics.gone(error);
+        trace.gone(error);
+      },
+      won() {
+        metrics.won();
+        trace.won();
+      },
+    };
   }
 
   see(event: GenerationEvent, at: number): void {

@@ -1,7 +1,7 @@
-import { type Context, type Span, SpanKind, type Tracer } from "@opentelemetry/api";
+import type { Context, Tracer } from "@opentelemetry/api";
 import type { GenerationEvent, GenerationRequest } from "../core/generation.ts";
-import type { Attempt, GenerationObserver, GenerationSubject } from "../core/observer.ts";
-import { childOf, contextOf, endSpan } from "./spans.ts";
+import type { Attempt, GenerationObserver, GenerationSubject, Rival } from "../core/observer.ts";
+import { AttemptSpans } from "./attempt-spans.ts";
 
 /**
  * One span for each placement that is tried, and in it one for the generation itself, with the attributes of
@@ -11,9 +11,8 @@ export class TracedGeneration implements GenerationObserver {
   readonly #tracer: Tracer;
   readonly #parent: Context;
   readonly #subject: GenerationSubject;
-  #attempt: Span | undefined;
-  #generation: Span | undefined;
-  #driver = "";
+  #spans: AttemptSpans | undefined;
+  #rival: AttemptSpans | undefined;
   #begun = false;
   #outputTokens = 0;
   readonly #reasons: string[] = [];
@@ -24,42 +23,45 @@ export class TracedGeneration implements GenerationObserver {
     this.#subject = subject;
   }
 
-  attempt({ placement, driver }: Attempt): void {
-    this.#driver = driver;
-    const attributes = { "dolly.placement": placement, "dolly.driver": driver };
-    this.#attempt = this.#tracer.startSpan(`attempt ${placement}`, { attributes }, this.#parent);
+  attempt(attempt: Attempt): void {
+    this.#spans = new AttemptSpans(this.#tracer, this.#parent, this.#subject, attempt);
   }
 
   leased(request: GenerationRequest): GenerationRequest {
-    if (this.#attempt === undefined) return request;
-    const { operation, model } = this.#subject;
-    const { sampling, maxTokens, choices } = request;
-    const attributes = {
-      "gen_ai.operation.name": operation,
-      "gen_ai.provider.name": this.#driver,
-      "gen_ai.request.model": model,
-      "gen_ai.request.max_tokens": maxTokens,
-      "gen_ai.request.choice.count": choices,
-      "gen_ai.request.temperature": sampling.temperature,
-      "gen_ai.request.top_p": sampling.topP,
-      "gen_ai.request.top_k": sampling.topK,
-    };
-    const options = { kind: SpanKind.CLIENT, attributes };
-    this.#generation = this.#tracer.startSpan(`${operation} ${model}`, options, childOf(this.#attempt));
-    return { ...request, trace: contextOf(this.#generation) };
+    return this.#spans?.leased(request) ?? request;
   }
 
   gaveWay(error: unknown): void {
-    this.#endSpans(error);
+    this.#spans?.end(error);
+    this.#spans = undefined;
+  }
+
+  hedge(attempt: Attempt): Rival {
+    const spans = new AttemptSpans(this.#tracer, this.#parent, this.#subject, attempt);
+    this.#rival = spans;
+    return {
+      leased: (request) => spans.leased(request),
+      gone: (error) => {
+        if (error === undefined) spans.outpaced();
+        else spans.end(error);
+        this.#rival = undefined;
+      },
+      won: () => {
+        this.#spans?.outpaced();
+        this.#spans = spans;
+        this.#rival = undefined;
+      },
+    };
   }
 
   see(event: GenerationEvent): void {
+    const generation = this.#spans?.generation;
     if (event.type === "token") {
       if (this.#begun) return;
       this.#begun = true;
-      this.#generation?.addEvent("first token");
+      generation?.addEvent("first token");
     } else if (event.type === "start") {
-      this.#generation?.setAttributes({
+      generation?.setAttributes({
         "gen_ai.usage.input_tokens": event.promptTokens,
         "gen_ai.usage.cache_read.input_tokens": event.cachedTokens,
         "dolly.queue_ms": event.queuedMs,
@@ -67,25 +69,20 @@ export class TracedGeneration implements GenerationObserver {
     } else {
       this.#outputTokens += event.completionTokens;
       if (event.cachedTokens !== undefined)
-        this.#generation?.setAttribute("gen_ai.usage.cache_read.input_tokens", event.cachedTokens);
+        generation?.setAttribute("gen_ai.usage.cache_read.input_tokens", event.cachedTokens);
       this.#reasons.push(event.reason);
     }
   }
 
   end(error: unknown): void {
     if (this.#reasons.length > 0) {
-      this.#generation?.setAttributes({
+      this.#spans?.generation?.setAttributes({
         "gen_ai.usage.output_tokens": this.#outputTokens,
         "gen_ai.response.finish_reasons": this.#reasons,
       });
     }
-    this.#endSpans(error);
-  }
-
-  #endSpans(error: unknown): void {
-    if (this.#generation !== undefined) endSpan(this.#generation, error);
-    if (this.#attempt !== undefined) endSpan(this.#attempt, error);
-    this.#generation = undefined;
-    this.#attempt = undefined;
+    this.#spans?.end(error);
+    // Both were running: the client left before either gave a token.
+    this.#rival?.end(error);
   }
 }

@@ -88,7 +88,7 @@ export class ScriptedServices implements Services {
 
   routes = () => this.#routes;
 
-  routing = (): RouteStatus => ({ retriesLeft: 10, placements: [] });
+  routing = (): RouteStatus => ({ retriesLeft: 10, hedgingMs: null, placements: [] });
 
   resolve(name: string | undefined): ResolvedRoute {
     if (name === undefined) {

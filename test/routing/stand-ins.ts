@@ -4,6 +4,7 @@ import { type GenerationEvent, type GenerationRequest, NEUTRAL } from "../../src
 import type { Log } from "../../src/core/log.ts";
 import type { PromptTemplate } from "../../src/core/template.ts";
 import type { GenerateParts } from "../../src/routing/generate.ts";
+import { FirstTokenTimes } from "../../src/routing/hedging.ts";
 import { PlacementStates } from "../../src/routing/placement-state.ts";
 import { Pool } from "../../src/routing/pool.ts";
 import { RetryBudget } from "../../src/routing/retry-budget.ts";
@@ -225,6 +226,8 @@ export function testPool(): PoolFixture {
     states: new PlacementStates(),
     budget: new RetryBudget(0.1),
     prefixes: new PrefixTable(1000),
+    firstTokens: new FirstTokenTimes(),
+    after: clock.after,
   };
   return { pool, clock, log, parts };
 }

@@ -16,6 +16,8 @@ export interface ObservedGateway {
   /** Fields that everything logged of one request has. */
   readonly logged: object[];
   chat(more?: object, headers?: Readonly<Record<string, string>>): Promise<Response>;
+  /** Moves the clock of what the gateway does after a time. */
+  advance(ms: number): void;
   /** The text of /metrics. */
   scrape(): Promise<string>;
   close(): Promise<void>;
@@ -34,6 +36,7 @@ export async function observedGateway(
     logged.push(fields);
     return log;
   };
+  const clock = new Clock();
   const gateway = await createGateway({
     config: parseConfig(document, [], drivers, ["plain"]),
     drivers,
@@ -41,7 +44,7 @@ export async function observedGateway(
     cacheDir: "",
     log: { ...log, child },
     showLoad: () => ({ update: () => undefined, end: () => undefined }),
-    after: new Clock().after,
+    after: clock.after,
   });
   onTestFinished(() => gateway.close());
   const address = await gateway.listen();
@@ -50,6 +53,7 @@ export async function observedGateway(
     address,
     log,
     logged,
+    advance: (ms) => clock.advance(ms),
     chat: (more = {}, headers = {}) =>
       fetch(`${address}/v1/chat/completions`, {
         method: "POST",

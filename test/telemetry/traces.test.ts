@@ -75,6 +75,33 @@ test("a failure is in the spans by its code, and what the client did wrong is no
   expect(receiver.named("chat dolly")).toMatchObject(crashed);
 });
 
+test("two attempts beside each other are two spans of the request; the one that was outpaced says so", async () => {
+  const receiver = await otlpReceiver();
+  const { chat, close, advance } = await observedGateway(
+    { tracing: { endpoint: receiver.url }, router_settings: { hedging_delay: 0.05 } },
+    { placements: [{ ...scripted, tokens_per_second: 0.1 }, scripted] },
+  );
+  let attempts: string | null = null;
+  void chat(asked).then(({ headers }) => {
+    attempts = headers.get("x-gateway-attempts");
+  });
+  const answered = () => {
+    advance(50);
+    return attempts;
+  };
+  await expect.poll(answered).toBe("dolly/0;outpaced, dolly/1;hedge");
+  await close();
+  const [outpaced, won] = ["attempt dolly/0", "attempt dolly/1"].map((name) => receiver.named(name));
+  expect(outpaced?.events).toMatchObject([{ name: "outpaced" }]);
+  expect(won?.attributes).toEqual({ "dolly.placement": "dolly/1", "dolly.driver": "fake" });
+  const generations = receiver.spans.filter(({ name }) => name === "chat dolly");
+  expect(generations.map(({ parentSpanId }) => parentSpanId)).toEqual(
+    expect.arrayContaining([outpaced?.spanId, won?.spanId]),
+  );
+  const finished = generations.filter(({ attributes }) => "gen_ai.usage.output_tokens" in attributes);
+  expect(finished).toMatchObject([{ parentSpanId: won?.spanId }]);
+});
+
 test("a sample ratio of 0 traces only what a client's trace asks for", async () => {
   const receiver = await otlpReceiver();
   const { chat, close } = await observedGateway({ tracing: { endpoint: receiver.url, sample_ratio: 0 } });
