@@ -6,6 +6,9 @@ export interface TerminalStandIn extends Terminal {
   readonly noted: string;
 }
 
+/** What was noted but for progress, which a busy machine takes long enough to show. */
+export const withoutProgress = (noted: string): string => noted.replaceAll(/^.*(?: …|: \d+ %)\n/gm, "");
+
 /** A terminal that keeps what is written, in the given folder, with nothing in its environment. `lines`: what is typed there. */
 export function terminalIn(
   folder: string,
