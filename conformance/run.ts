@@ -6,13 +6,13 @@ import { parseArgs } from "node:util";
 import { startGateway } from "../test/gateway-fixture.ts";
 import { atHand } from "./processes.ts";
 import { report, type SuiteResult, unexplained } from "./report.ts";
-import type { Case, Suite } from "./suite.ts";
+import { type Case, DRIVERS, type DriverName, type Suite } from "./suite.ts";
 import { suites } from "./suites/index.ts";
 
 const folder = dirname(fileURLToPath(import.meta.url));
 
 /** Names that other people's suites ask for; here they are all the embedded model. */
-const config = (driver: string): string => `
+const config = (driver: DriverName): string => `
 models:
   dolly-v2-tiny:
     aliases: [gpt-4o, gpt-4o-mini, gpt-5.4, gpt-6-astra, gpt-3.5-turbo]
@@ -28,8 +28,8 @@ const { values } = parseArgs({
     /** Where suites are installed; by default a folder that is removed at the end. */
     work: { type: "string" },
     output: { type: "string" },
-    /** That runs the model: llama-cpp or onnx. */
-    driver: { type: "string", default: "llama-cpp" },
+    /** That run the model; all of them by default. */
+    driver: { type: "string", multiple: true, default: [...DRIVERS] },
     verbose: { type: "boolean", default: false },
   },
 });
@@ -39,12 +39,21 @@ const work = resolve(values.work ?? temporary ?? "");
 const chosen = suites.filter(
   ({ name }) => values.only.length === 0 || values.only.some((part) => name.includes(part)),
 );
-const gateway = await startGateway({ config: config(values.driver) });
+const unknown = values.driver.find((name) => !DRIVERS.some((driver) => driver === name));
+if (unknown !== undefined)
+  throw new Error(`There is no driver '${unknown}'; there are ${DRIVERS.join(", ")}.`);
 const results: SuiteResult[] = [];
 try {
-  for (const suite of chosen) results.push(await result(suite));
+  for (const driver of DRIVERS.filter((name) => values.driver.includes(name))) {
+    const gateway = await startGateway({ config: config(driver) });
+    try {
+      for (const suite of chosen)
+        results.push({ driver, ...(await outcome(suite, driver, gateway.address)) });
+    } finally {
+      await gateway.stop();
+    }
+  }
 } finally {
-  await gateway.stop();
   if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
 }
 const text = report(results);
@@ -55,7 +64,7 @@ const counted = results.flatMap(({ cases }) => cases).filter(({ outcome }) => ou
 process.stdout.write(`\n${counted} passed, ${open.length} failed without an explanation\n`);
 process.exitCode = open.length === 0 ? 0 : 1;
 
-async function result(suite: Suite): Promise<SuiteResult> {
+async function outcome(suite: Suite, driver: DriverName, base: string): Promise<Omit<SuiteResult, "driver">> {
   const missing = suite.needs.filter((program) => !atHand(program));
   if (missing.length > 0) return { suite, cases: [], skipped: `needs ${missing.join(", ")}` };
   let said = "";
@@ -65,9 +74,9 @@ async function result(suite: Suite): Promise<SuiteResult> {
   };
   const own = join(work, suite.name.replace(/[^\w-]+/g, "-"));
   mkdirSync(own, { recursive: true });
-  process.stderr.write(`${suite.name} …\n`);
+  process.stderr.write(`${suite.name}, ${driver} …\n`);
   try {
-    const cases = await suite.run({ base: gateway.address, work: own, folder, note });
+    const cases = await suite.run({ base, work: own, folder, note });
     if (cases.length >= suite.atLeast) return { suite, cases };
     return { suite, cases: [...cases, failed(`told of ${cases.length} cases, and has ${suite.atLeast}`)] };
   } catch (error) {

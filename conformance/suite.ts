@@ -1,3 +1,7 @@
+/** The engines that a suite runs on, each under the name of its driver. */
+export const DRIVERS = ["llama-cpp", "onnx"] as const;
+export type DriverName = (typeof DRIVERS)[number];
+
 /** Where a suite runs, and against what. */
 export interface Surroundings {
   /** Of the gateway, such as `http://127.0.0.1:41234`. */

@@ -3,6 +3,7 @@
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateObject, generateText, jsonSchema, streamObject, streamText, tool } from "ai";
+import { expect, runCases } from "./cases.mjs";
 
 const baseURL = process.env.BASE_URL;
 const compatible = createOpenAICompatible({ name: "dolly", baseURL, supportsStructuredOutputs: true });
@@ -20,10 +21,7 @@ const schema = jsonSchema({
 });
 const tools = { find: tool({ description: "Finds a person.", inputSchema: schema }) };
 
-const expect = (holds, what) => {
-  if (!holds) throw new Error(`expected ${what}`);
-};
-const cases = {
+await runCases({
   async generateText() {
     const { text, usage } = await generateText({ model, prompt, temperature: 0 });
     expect(/Fielding/.test(text), "the answer");
@@ -86,14 +84,4 @@ const cases = {
     );
     expect(failed?.statusCode === 404, "a 404");
   },
-};
-for (const [name, run] of Object.entries(cases)) {
-  try {
-    await run();
-    console.log(JSON.stringify({ name, outcome: "passed" }));
-  } catch (error) {
-    console.log(
-      JSON.stringify({ name, outcome: "failed", detail: String(error?.message ?? error).slice(0, 300) }),
-    );
-  }
-}
+});

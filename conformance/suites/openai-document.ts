@@ -78,7 +78,7 @@ const requests: readonly Request[] = [
 export const openaiDocument: Suite = {
   name: "OpenAI's OpenAPI document",
   about:
-    "every answer and every frame of a stream is held to the schemas of OpenAI's own document, in which `nullable` is read as OpenAPI 3.0 meant it. Null is let through besides where the document has none and there is nothing else to say: a completion's `finish_reason` and `usage` before its end, the log-probabilities of a prompt's first token, a response's `safety_identifier` and `prompt_cache_key` that were not given",
+    "every answer and every frame of a stream is held to the schemas of OpenAI's own document, in which `nullable` is read as OpenAPI 3.0 meant it. Null is let through besides where the document has none and there is nothing else to say: a completion's `finish_reason` and `usage` before its end, a response's `usage` before its end, the log-probabilities of a prompt's first token, a response's `safety_identifier` and `prompt_cache_key` that were not given",
   needs: ["python3"],
   atLeast: requests.length,
   excuses: [],
@@ -105,6 +105,7 @@ const withoutSentNulls = (key: string, value: unknown): unknown =>
 const CHOICE = "/components/schemas/CreateCompletionResponse/properties/choices/items/properties";
 const NULL_TOO = [
   "/components/schemas/CreateCompletionResponse/properties/usage",
+  "/components/schemas/Response/allOf/2/properties/usage",
   `${CHOICE}/finish_reason`,
   `${CHOICE}/logprobs/anyOf/0/properties/token_logprobs/items`,
   `${CHOICE}/logprobs/anyOf/0/properties/top_logprobs/items`,

@@ -3,6 +3,7 @@ import type {
   ResponseOutputItem,
   ResponseOutputText,
   ResponseStreamEvent,
+  ResponseUsage,
 } from "openai/resources/responses/responses";
 import type { GenerationEvent } from "../../core/generation.ts";
 import { chatLogprobs } from "../chat-logprobs.ts";
@@ -15,7 +16,9 @@ type Logprobs = NonNullable<ResponseOutputText["logprobs"]>;
 type Message = Extract<ResponseOutputItem, { type: "message" }>;
 type Call = Extract<ResponseOutputItem, { type: "function_call" }>;
 /** What is sent of a response: the rest of the client's type is made by the client. */
-export type ResponseObject = Omit<Response, "output_text" | "access_programs"> & {
+export type ResponseObject = Omit<Response, "output_text" | "access_programs" | "usage"> & {
+  /** null until the response has ended. */
+  usage: ResponseUsage | null;
   // Fields of the Open Responses specification that OpenAI's clients do not know.
   presence_penalty: number;
   frequency_penalty: number;

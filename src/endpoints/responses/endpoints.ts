@@ -129,6 +129,7 @@ function emptyResponse(
     top_logprobs: body.top_logprobs ?? 0,
     top_p: body.top_p ?? defaults.topP,
     truncation: body.truncation ?? "disabled",
+    usage: null,
   };
 }
 

@@ -18,3 +18,19 @@ export const aiSdk: Suite = {
       await execute(process.execPath, ["ai-sdk.mjs"], options);
     }),
 };
+
+const RELEASE = "7.57.0";
+
+/** OpenAI's own client for Node. */
+export const openaiNode: Suite = {
+  name: "openai for Node",
+  about: `openai ${RELEASE} for Node: chat, completions, responses and models with the SDK's helpers, its classes of errors, aborted and late requests, and its retries`,
+  needs: ["npm"],
+  atLeast: 27,
+  excuses: [],
+  run: (surroundings) =>
+    toldCases(surroundings, "js", async (options) => {
+      await npmWith([`openai@${RELEASE}`, "zod@4.6.7"], surroundings);
+      await execute(process.execPath, ["openai-node.mjs"], options);
+    }),
+};
