@@ -3,9 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type OpenAI from "openai";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { freePort } from "../../bench/free-port.ts";
 import { convertToGguf } from "../../drivers/llama-cpp/convert.ts";
-import { llamaServer, ownGateway, type RunningEngine, vllm } from "../drivers/openai/own-engines.ts";
+import {
+  lastingPort,
+  llamaServer,
+  ownGateway,
+  type RunningEngine,
+  vllm,
+} from "../drivers/openai/own-engines.ts";
 import { type RunningGateway, startGateway } from "../gateway-fixture.ts";
 import { embeddedModel } from "../golden-data.ts";
 
@@ -45,7 +50,7 @@ const starts = () => {
 };
 
 async function startEngine(placement: string): Promise<void> {
-  const port = ports.get(placement) ?? (await freePort());
+  const port = ports.get(placement) ?? (await lastingPort());
   ports.set(placement, port);
   const engine = await starts().get(placement)?.(port);
   if (engine !== undefined) engines.set(placement, engine);

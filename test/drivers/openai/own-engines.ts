@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createServer } from "node:net";
 import { startGateway } from "../../gateway-fixture.ts";
 import { embeddedModel } from "../../golden-data.ts";
 
@@ -12,6 +13,22 @@ export interface RunningEngine {
 
 /** Starts one on a port and resolves once it answers. */
 export type StartEngine = (port: number) => Promise<RunningEngine>;
+
+/**
+ * A free port on which an engine can be started again: none of those that systems give to connections (Linux: from 32,768 on), which
+ * another process may hold by then.
+ */
+export async function lastingPort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(10_000 * Math.random());
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
 
 /** llama.cpp's server, with two slots of 1,024 tokens. `file`: a GGUF file of the model. */
 export const llamaServer =
@@ -53,7 +70,15 @@ async function started(
   env: Readonly<Record<string, string>> = {},
 ): Promise<RunningEngine> {
   // A group of its own: vLLM computes in children, which live on where only it is killed.
-  const child = spawn(program, args, { stdio: "ignore", detached: true, env: { ...process.env, ...env } });
+  const child = spawn(program, args, {
+    stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
+    env: { ...process.env, ...env },
+  });
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    said = (said + text).slice(-2000);
+  });
   let ended = false;
   const end = new Promise<void>((resolve) => {
     child.once("error", () => resolve());
@@ -63,7 +88,7 @@ async function started(
   });
   const health = `http://127.0.0.1:${port}/health`;
   while (!(await answers(health))) {
-    if (ended) throw new Error(`${program} ended before it answered`);
+    if (ended) throw new Error(`${program} ended before it answered: ${said}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return {
