@@ -4,7 +4,12 @@ import { dirname, join } from "node:path";
 import { env } from "node:process";
 import { packageFolder } from "../../src/core/native-package.ts";
 import { type FindInSystem, inThisSystem } from "../../src/machine/system-libraries.ts";
-import { type CudaPlaces, findCudaLibraries, requireCudaDriver } from "../local/cuda-libraries.ts";
+import {
+  type CudaPlaces,
+  findCudaLibraries,
+  requireCudaDriver,
+  requireNamedFolder,
+} from "../local/cuda-libraries.ts";
 import { installCuda } from "../local/cuda-packages.ts";
 import { LLAMA_CUDA_LIBRARIES, LLAMA_CUDA_PACKAGE } from "./cuda-package.ts";
 
@@ -64,6 +69,7 @@ export function findLibraries(
   { platform, arch }: { platform: string; arch: string },
   places: LibraryPlaces,
 ): LibraryFolder {
+  requireNamedFolder(places);
   const find = finderOf(places);
   const variants = PACKAGES[`${platform}-${arch}`];
   if (variants === undefined) {

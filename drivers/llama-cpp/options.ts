@@ -71,6 +71,10 @@ export const llamaCppOptions = z
     message: "at least one share must be above 0",
     path: ["tensor_split"],
   })
+  .refine(({ gpu, cuda_libraries }) => cuda_libraries === undefined || gpu === "auto" || gpu === "cuda", {
+    message: "is of the CUDA build: remove cuda_libraries, or set gpu to cuda or auto",
+    path: ["cuda_libraries"],
+  })
   .refine(({ gpu, gpu_layers }) => gpu !== "none" || !gpu_layers, {
     message: "gpu: none keeps every layer on the CPU: remove gpu_layers",
     path: ["gpu_layers"],

@@ -147,6 +147,18 @@ describe("CUDA", () => {
     expect(() => findLibraries("cuda", linux, places)).toThrow(/^libcuda\.so\.1 is not found/);
   });
 
+  test("a folder that a placement names comes first, and must be one", () => {
+    const libraries = folderWith("nvidia/cu13/lib/libcudart.so.13", "libcublas.so.13", "libcublasLt.so.13");
+    const places = { ...npm(installed({}), "libcuda.so.1"), cacheDir: folderWith(...inNative), libraries };
+    const { folder, preload } = findLibraries("auto", linux, places);
+    expect(folder.startsWith(places.cacheDir)).toBe(true);
+    expect(names(preload)).toEqual(opened);
+    expect(preload.every((path) => path.startsWith(libraries))).toBe(true);
+    expect(() => findLibraries("auto", linux, { ...places, libraries: join(libraries, "none") })).toThrow(
+      /none is no folder; cuda_libraries names/,
+    );
+  });
+
   test("a library that lacks is named, with the command", () => {
     const cacheDir = folderWith(...inNative.filter((file) => !file.endsWith("libcublas.so.13")));
     const places = { ...npm(installed({}), "libcuda.so.1"), cacheDir };
