@@ -1,6 +1,6 @@
 import type { Pass } from "./passes.ts";
 import type { CudaDevice, DeviceAddress } from "./runtime/cudart.ts";
-import type { Binding, OrtSession } from "./runtime/session.ts";
+import type { Binding, OrtSession, Tensor } from "./runtime/session.ts";
 
 /** How many passes of different slots are kept; each holds a graph in the GPU's memory. */
 const MOST_GRAPHS = 32;
@@ -86,12 +86,17 @@ class DecodeGraph {
       this.#rows,
       BigInt64Array.from({ length: slots }, (_, row) => BigInt(row)),
     );
-    binding.input("input_ids", session.gpuTensor(this.#ids, [slots, 1], "i64"));
-    binding.input("last_positions", session.gpuTensor(this.#positions, [slots], "i32"));
-    // What is recorded must hold for every length that a slot will have; attention itself reads each slot's own.
-    binding.input("most_tokens", session.tensor(Int32Array.of(contextLength), [1]));
-    binding.input("logit_rows", session.gpuTensor(this.#rows, [slots], "i64"));
-    binding.output("logits", session.gpuTensor(this.#logits, [slots, vocabularySize], "f32"));
+    const inputs: [string, Tensor][] = [
+      ["input_ids", session.gpuTensor(this.#ids, [slots, 1], "i64")],
+      ["last_positions", session.gpuTensor(this.#positions, [slots], "i32")],
+      // What is recorded must hold for every length that a slot will have; attention itself reads each slot's own.
+      ["most_tokens", session.tensor(Int32Array.of(contextLength), [1])],
+      ["logit_rows", session.gpuTensor(this.#rows, [slots], "i64")],
+    ];
+    const output = session.gpuTensor(this.#logits, [slots, vocabularySize], "f32");
+    for (const [name, tensor] of inputs) binding.input(name, tensor);
+    binding.output("logits", output);
+    for (const { release } of [...inputs.map(([, tensor]) => tensor), output]) release();
   }
 
   /** Computes the pass; `logits` takes those of its rows, or of the first where it wants none. False where it was interrupted. */

@@ -47,6 +47,7 @@ export class KvPool {
       const tensor = values.tensor(session, first * slot, [count, heads, positions, headSize]);
       binding.input(past, tensor);
       binding.output(present, tensor);
+      tensor.release();
     }
     return binding;
   }

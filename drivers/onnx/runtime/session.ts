@@ -47,6 +47,7 @@ export class OrtSession {
   readonly #gpuMemory: Pointer;
   readonly #graphs: boolean;
   readonly #run: StepCalls<[Pointer, Pointer, Pointer], Pointer>;
+  readonly #bindings: Pointer[] = [];
 
   private constructor(api: OrtApi, session: Pointer, cuda: CudaSettings | undefined) {
     const { functions } = api;
@@ -105,12 +106,13 @@ export class OrtSession {
     return { value, data, release: () => functions.ReleaseValue(value) };
   }
 
-  /** Inputs and outputs of a run, which can be kept for the next one. */
+  /** Inputs and outputs of a run, which can be kept for the next one. It lives as long as the session. */
   binding(): Binding {
     const api = this.#api;
     const { functions } = api;
     const native = api.made((out) => functions.CreateIoBinding(this.#session, out));
-    // What is bound must live as long as the binding.
+    this.#bindings.push(native);
+    // ONNX Runtime keeps what is bound, but for the memory that a tensor is made over.
     const bound = new Map<string, Tensor>();
     return {
       native,
@@ -159,8 +161,11 @@ export class OrtSession {
   }
 
   release(): void {
-    this.#api.functions.ReleaseRunOptions(this.#runOptions);
-    this.#api.functions.ReleaseSession(this.#session);
+    const { functions } = this.#api;
+    // Before the session: a binding holds inputs in the provider's memory, all of which would stay.
+    for (const binding of this.#bindings) functions.ReleaseIoBinding(binding);
+    functions.ReleaseRunOptions(this.#runOptions);
+    functions.ReleaseSession(this.#session);
   }
 }
 
@@ -217,6 +222,7 @@ export interface Tensor {
   release(): void;
 }
 
+/** What is bound stays so when its tensor is released. */
 export interface Binding {
   readonly native: Pointer;
   input(name: string, tensor: Tensor): void;

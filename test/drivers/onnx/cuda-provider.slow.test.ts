@@ -5,6 +5,7 @@ import koffi from "koffi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { preload } from "../../../drivers/local/preload.ts";
 import type { CudaPlace } from "../../../drivers/onnx/engine-options.ts";
+import { CudaDevice } from "../../../drivers/onnx/runtime/cudart.ts";
 import { ORT_RELEASE } from "../../../drivers/onnx/runtime/library.ts";
 import { goldenCheckpoints } from "../../golden-data.ts";
 import { buildCuda, compilerAtHand } from "./cuda-stand-in.ts";
@@ -19,10 +20,12 @@ afterAll(() => {
   removeFixtures();
 });
 
-// The provider itself, with a stand-in for CUDA that computes nothing: results mean nothing, and every check is real.
+// The provider itself, with a stand-in for CUDA that computes nothing: results mean nothing, and every check of the provider's is real.
 describe.runIf(build !== "" && existsSync(provider) && compilerAtHand)("ONNX Runtime's CUDA provider", () => {
   let place: Omit<CudaPlace, "settings">;
-  let counters: Record<"captures" | "graph_launches" | "kernel_launches", () => number>;
+  let counters: Record<"captures" | "graph_launches" | "kernel_launches" | "races", () => number>;
+  /** Bytes that were ever taken of each GPU. */
+  let taken: () => number[];
 
   beforeAll(() => {
     const cuda = buildCuda(scratch, provider);
@@ -38,7 +41,10 @@ describe.runIf(build !== "" && existsSync(provider) && compilerAtHand)("ONNX Run
       captures: counter("captures"),
       graph_launches: counter("graph_launches"),
       kernel_launches: counter("kernel_launches"),
+      races: counter("races"),
     };
+    const all = koffi.address(handle.symbol("stand_in_taken", "size_t"));
+    taken = () => [...new BigUint64Array(koffi.view(all, 16))].map(Number);
   });
 
   const cases = goldenCheckpoints().flatMap(({ name, folder }) =>
@@ -76,5 +82,28 @@ describe.runIf(build !== "" && existsSync(provider) && compilerAtHand)("ONNX Run
     } finally {
       engine.close();
     }
+    // Nothing was computed on, copied or read before what made it was finished.
+    expect(counters.races()).toBe(0);
+  });
+
+  test.each([false, true])("takes GPU 1 alone, and gives it back; CUDA graphs: %s", async (graphs) => {
+    const [checkpoint] = goldenCheckpoints("gptj");
+    const { name = "", folder = "" } = checkpoint ?? {};
+    const converted = await convertedCheckpoint(folder, name, { type: "f16", provider: "cuda" });
+    const gpu = new CudaDevice(place.library.cudart, 1);
+    const free = gpu.memory().free;
+    const before = taken();
+    const settings = { device: 1, memoryLimit: null, graphs };
+    const engine = await loadEngine(converted, folder, { compute: "f16", cuda: { ...place, settings } });
+    for (const slot of [0, 1, 2]) {
+      await engine.step([{ slot, position: 0, tokens: [1, 2, 3], logits: "last" }]);
+      await engine.step([{ slot, position: 3, tokens: [4], logits: "last" }]);
+    }
+    expect(free - gpu.memory().free).toBeGreaterThan(1e6);
+    engine.close();
+    const [first = 0, second = 0] = taken().map((bytes, device) => bytes - (before[device] ?? 0));
+    expect(first).toBe(0);
+    expect(second).toBeGreaterThan(1e6);
+    expect(gpu.memory().free).toBe(free);
   });
 });

@@ -1,6 +1,7 @@
 /*
- * Functions of CUDA's runtime over main memory: STAND_IN_GPUS GPUs of STAND_IN_BYTES each, of an Ampere card's
- * properties. Nothing is computed: what would be launched is counted. Places in structures are those of CUDA 13.
+ * Functions of CUDA's runtime over main memory: STAND_IN_GPUS GPUs of STAND_IN_BYTES each, of compute capability
+ * STAND_IN_CAPABILITY and else of an Ampere card's properties. Nothing is computed: what would be launched is counted, and what
+ * would not have been finished when it was used. Places in structures are those of CUDA 13.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +12,46 @@
 #ifndef STAND_IN_BYTES
 #define STAND_IN_BYTES (1u << 20)
 #endif
+#ifndef STAND_IN_CAPABILITY
+#define STAND_IN_CAPABILITY 86
+#endif
 
 enum { OUT_OF_MEMORY = 2, WRONG_KIND = 21, NO_DEVICE = 100 };
-enum { SHARED_MEMORY = 101376 };
+enum { HOST_TO_DEVICE = 1, DEVICE_TO_HOST = 2, DEVICE_TO_DEVICE = 3 };
+enum { SHARED_MEMORY = 101376, MOST_GPUS = 8 };
 
-static size_t taken;
+static size_t taken[MOST_GPUS];
 static int something;
+/* Of each thread. */
+static __thread int current;
 
 /* What the tests ask. */
 int stand_in_captures, stand_in_graph_launches, stand_in_kernel_launches;
+/* Copies from one place of a GPU to another. */
+int stand_in_moves;
+/* Work that was begun on what other work, in a stream that it does not wait for, had not finished. */
+int stand_in_races;
+/* Bytes that were ever taken of each GPU, whether given back or not. */
+size_t stand_in_taken[MOST_GPUS];
+
+/* Streams are made such that they do not wait for the one without a name, nor it for them. */
+static int unfinished, unfinished_in_streams;
+static int named(const void *stream) { return stream == &something; }
+
+static void begins(const void *stream) {
+  if (named(stream)) {
+    stand_in_races += unfinished;
+    unfinished_in_streams = 1;
+  } else {
+    stand_in_races += unfinished_in_streams;
+    unfinished = 1;
+  }
+}
+
+static void finishes(const void *stream) {
+  if (named(stream)) unfinished_in_streams = 0;
+  else unfinished = 0;
+}
 
 int cudaGetDeviceCount(int *count) {
   *count = STAND_IN_GPUS;
@@ -27,11 +59,15 @@ int cudaGetDeviceCount(int *count) {
 }
 
 int cudaGetDevice(int *device) {
-  *device = 0;
+  *device = current;
   return 0;
 }
 
-int cudaSetDevice(int device) { return device < STAND_IN_GPUS ? 0 : NO_DEVICE; }
+int cudaSetDevice(int device) {
+  if (device >= STAND_IN_GPUS) return NO_DEVICE;
+  current = device;
+  return 0;
+}
 
 static void put_int(char *at, int value) { memcpy(at, &value, sizeof value); }
 static void put_size(char *at, size_t value) { memcpy(at, &value, sizeof value); }
@@ -47,8 +83,8 @@ int cudaGetDeviceProperties(char *properties, int device) {
   for (int i = 0; i < 3; i++) put_int(properties + 324 + 4 * i, i < 2 ? 1024 : 64);
   for (int i = 0; i < 3; i++) put_int(properties + 336 + 4 * i, i < 1 ? 2147483647 : 65535);
   put_size(properties + 352, 65536);
-  put_int(properties + 360, 8);
-  put_int(properties + 364, 6);
+  put_int(properties + 360, STAND_IN_CAPABILITY / 10);
+  put_int(properties + 364, STAND_IN_CAPABILITY % 10);
   put_int(properties + 384, 40);
   put_int(properties + 596, 6 << 20);
   put_int(properties + 604, 1536);
@@ -61,8 +97,8 @@ int cudaGetDeviceProperties(char *properties, int device) {
 int cudaDeviceGetAttribute(int *value, int attribute, int device) {
   switch (attribute) {
     case 16: *value = 40; return 0;
-    case 75: *value = 8; return 0;
-    case 76: *value = 6; return 0;
+    case 75: *value = STAND_IN_CAPABILITY / 10; return 0;
+    case 76: *value = STAND_IN_CAPABILITY % 10; return 0;
     case 97: *value = SHARED_MEMORY; return 0;
     default: *value = 1; return 0;
   }
@@ -76,17 +112,19 @@ int cudaDriverGetVersion(int *version) {
 int cudaRuntimeGetVersion(int *version) { return cudaDriverGetVersion(version); }
 
 int cudaMemGetInfo(size_t *free_bytes, size_t *total) {
-  *free_bytes = STAND_IN_BYTES - taken;
+  *free_bytes = STAND_IN_BYTES - taken[current];
   *total = STAND_IN_BYTES;
   return 0;
 }
 
-/* A block's size stands before it. */
+/* A block's size and its GPU stand before it. */
 int cudaMalloc(void **out, size_t bytes) {
-  if (taken + bytes > STAND_IN_BYTES) return OUT_OF_MEMORY;
+  if (taken[current] + bytes > STAND_IN_BYTES) return OUT_OF_MEMORY;
   size_t *block = malloc(256 + bytes);
-  *block = bytes;
-  taken += bytes;
+  block[0] = bytes;
+  block[1] = current;
+  taken[current] += bytes;
+  stand_in_taken[current] += bytes;
   *out = (char *)block + 256;
   memset(*out, 0xaa, bytes);
   return 0;
@@ -95,7 +133,7 @@ int cudaMalloc(void **out, size_t bytes) {
 int cudaFree(void *address) {
   if (address == NULL) return 0;
   size_t *block = (size_t *)((char *)address - 256);
-  taken -= *block;
+  taken[block[1]] -= block[0];
   free(block);
   return 0;
 }
@@ -112,20 +150,24 @@ int cudaFreeHost(void *address) {
   return 0;
 }
 
-int cudaMemset(void *address, int value, size_t bytes) {
+int cudaMemsetAsync(void *address, int value, size_t bytes, void *stream) {
+  begins(stream);
   memset(address, value, bytes);
   return 0;
 }
 
-int cudaMemsetAsync(void *address, int value, size_t bytes, void *stream) { return cudaMemset(address, value, bytes); }
+int cudaMemset(void *address, int value, size_t bytes) { return cudaMemsetAsync(address, value, bytes, NULL); }
 
-int cudaMemcpy(void *to, const void *from, size_t bytes, int kind) {
+int cudaMemcpyAsync(void *to, const void *from, size_t bytes, int kind, void *stream) {
+  begins(stream);
+  if (kind == DEVICE_TO_HOST) finishes(stream);
+  stand_in_moves += kind == DEVICE_TO_DEVICE;
   memmove(to, from, bytes);
   return 0;
 }
 
-int cudaMemcpyAsync(void *to, const void *from, size_t bytes, int kind, void *stream) {
-  return cudaMemcpy(to, from, bytes, kind);
+int cudaMemcpy(void *to, const void *from, size_t bytes, int kind) {
+  return cudaMemcpyAsync(to, from, bytes, kind, NULL);
 }
 
 int cudaMemcpyFromSymbol(void *to, const void *symbol, size_t bytes, size_t offset, int kind) {
@@ -134,7 +176,8 @@ int cudaMemcpyFromSymbol(void *to, const void *symbol, size_t bytes, size_t offs
 }
 
 int cudaMemcpy2D(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height, int kind) {
-  if (kind != 3) return WRONG_KIND;
+  if (kind != DEVICE_TO_DEVICE) return WRONG_KIND;
+  begins(NULL);
   for (size_t row = 0; row < height; row++)
     memcpy((char *)to + row * to_pitch, (const char *)from + row * from_pitch, width);
   return 0;
@@ -169,17 +212,41 @@ int cudaStreamEndCapture(void *stream, void **graph) {
 int cudaGraphInstantiate(void **executable, void *graph, unsigned long long flags) { return handed_out(executable); }
 
 int cudaGraphLaunch(void *executable, void *stream) {
+  begins(stream);
   stand_in_graph_launches += 1;
   return 0;
 }
 
-int cudaLaunchKernel(void) {
+struct extent { unsigned x, y, z; };
+
+int cudaLaunchKernel(const void *kernel, struct extent grid, struct extent block, void **args, size_t shared, void *stream) {
+  begins(stream);
   stand_in_kernel_launches += 1;
   return 0;
 }
 
 /* What a compiler of CUDA 13 makes of a launch. */
-int __cudaLaunchKernel(void) { return cudaLaunchKernel(); }
+static __thread struct { struct extent grid, block; size_t shared; void *stream; } pushed;
+
+unsigned __cudaPushCallConfiguration(struct extent grid, struct extent block, size_t shared, void *stream) {
+  pushed.grid = grid;
+  pushed.block = block;
+  pushed.shared = shared;
+  pushed.stream = stream;
+  return 0;
+}
+
+int __cudaPopCallConfiguration(struct extent *grid, struct extent *block, size_t *shared, void **stream) {
+  *grid = pushed.grid;
+  *block = pushed.block;
+  *shared = pushed.shared;
+  *stream = pushed.stream;
+  return 0;
+}
+
+int __cudaLaunchKernel(const void *kernel, struct extent grid, struct extent block, void **args, size_t shared, void *stream) {
+  return cudaLaunchKernel(kernel, grid, block, args, shared, stream);
+}
 
 int cudaGetDriverEntryPointByVersion(const char *name, void **function, unsigned version, unsigned long long flags, int *found) {
   *function = NULL;
@@ -199,7 +266,16 @@ int cudaFuncGetAttributes(char *attributes, const void *kernel) {
 
 void *__cudaRegisterFatBinary(void *binary) { return &something; }
 
-int cudaDeviceSynchronize(void) { return 0; }
+int cudaStreamSynchronize(void *stream) {
+  finishes(stream);
+  return 0;
+}
+
+int cudaDeviceSynchronize(void) {
+  finishes(NULL);
+  finishes(&something);
+  return 0;
+}
 
 const char *cudaGetErrorString(int error) {
   switch (error) {

@@ -52,7 +52,10 @@ export function buildCuda(folder: string, provider: string): { preload: string[]
     const base = join(folder, soname);
     writeFileSync(`${base}.c`, names.map(({ name }) => `long ${name}(void) { return 0; }\n`).join(""));
     writeFileSync(`${base}.map`, `${soname} { *; };\n`);
-    const sources = [`${base}.c`, ...(runtime ? [RUNTIME, "-DSTAND_IN_BYTES=(8ull<<30)"] : [])];
+    const sources = [
+      `${base}.c`,
+      ...(runtime ? [RUNTIME, "-DSTAND_IN_BYTES=(8ull<<30)", "-DSTAND_IN_GPUS=2"] : []),
+    ];
     const link = [`-Wl,-soname,${soname}`, `-Wl,--version-script=${base}.map`];
     run(compiler, ["-w", "-shared", "-fPIC", "-o", base, ...sources, ...link]);
     return base;
