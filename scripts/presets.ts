@@ -57,7 +57,13 @@ export function presets(): { readonly path: string; readonly text: string }[] {
       const need = driver.plan(all).need({ shape }, build ? WITH_GPU : { gpus: [], providers: [] });
       if (need === undefined || typeof need === "string") return [];
       const when = build
-        ? { gpu_vendor: "nvidia", gpu_memory: gigabytes(neededBytes(need)), provider: build }
+        ? {
+            gpu_vendor: "nvidia",
+            // Of the GPUs below, none is known to ONNX Runtime's build.
+            ...(build === "onnx-cuda" ? { compute_capability: 7.5 } : {}),
+            gpu_memory: gigabytes(neededBytes(need)),
+            provider: build,
+          }
         : { memory: gigabytes(neededBytes(need) + SPARE_MEMORY) };
       return [{ driver: driver.name, when, ...all }];
     });

@@ -8,6 +8,7 @@ import { DecodeGraphs } from "./decode-graph.ts";
 import type { CudaPlace, OnnxEngineOptions } from "./engine-options.ts";
 import { gpuMemory, mainMemory } from "./kv-memory.ts";
 import { neededBytes, neededGpuBytes } from "./memory.ts";
+import { capabilityFault } from "./runtime/cuda-provider.ts";
 import { CudaDevice } from "./runtime/cudart.ts";
 import { findLibrary } from "./runtime/library.ts";
 import { OrtSession } from "./runtime/session.ts";
@@ -34,6 +35,8 @@ async function onGpu(options: OnnxEngineOptions, { library, settings }: CudaPlac
   const { modelPath, threads, memory, compute } = options;
   preload(library.preload);
   const gpu = new CudaDevice(library.cudart, settings.device);
+  const fault = capabilityFault(gpu.capability(), compute);
+  if (fault !== undefined) throw new Error(`device_id ${settings.device}: ${fault}`);
   if (memory !== null) requireGpuMemory(neededGpuBytes(memory), gpu.memory().free);
   const session = await OrtSession.load(library, { model: modelPath, threads, cuda: settings });
   return new SessionEngine(session, options, {

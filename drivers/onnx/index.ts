@@ -13,6 +13,7 @@ import { DEFAULT_BLOCK, precisionOf } from "./graph/precision.ts";
 import { modelNeed } from "./memory.ts";
 import { type OnnxOptions, onnxOptions } from "./options.ts";
 import { ONNX_CUDA_PACKAGES } from "./runtime/cuda-packages.ts";
+import { capabilityFault } from "./runtime/cuda-provider.ts";
 import { findCudaLibrary, findLibrary, hasCudaBuild } from "./runtime/library.ts";
 import { modelName, readSource } from "./source.ts";
 
@@ -47,7 +48,8 @@ export const onnx = defineDriver({
   paths: ["model", "cuda_libraries"],
   need(options, { shape }, { gpus, providers }) {
     const { type = "f16", block = DEFAULT_BLOCK, parallel: slots, provider } = options;
-    const need = modelNeed(shape, precisionOf(type, block, provider), { type, slots, provider });
+    const precision = precisionOf(type, block, provider);
+    const need = modelNeed(shape, precision, { type, slots, provider });
     if (provider === "cpu") return need;
     const known = options.cuda_libraries !== undefined || providers.includes(CUDA_BUILD);
     if (!known) return "ONNX Runtime for CUDA is not installed: dolly install cuda";
@@ -56,7 +58,9 @@ export const onnx = defineDriver({
     const place = usable[device];
     if (place === undefined)
       return `device_id names GPU ${device}, counted from 0, and there are ${usable.length}`;
-    return { ...need, gpus: [place] };
+    const capability = gpus[place]?.computeCapability ?? null;
+    const fault = capability === null ? undefined : capabilityFault(capability, precision.compute);
+    return fault ?? { ...need, gpus: [place] };
   },
   async model({ model }) {
     const exported = await findExport(model);

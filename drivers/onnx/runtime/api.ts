@@ -1,4 +1,5 @@
-import koffi, { type KoffiFunc, type LibraryHandle } from "koffi";
+import koffi, { type KoffiFunc } from "koffi";
+import { openLibrary } from "../../local/preload.ts";
 import type { OnnxLibrary } from "./library.ts";
 
 // Native calls run on a stack that koffi provides; its default of 128 KiB is too small to load a model.
@@ -151,9 +152,6 @@ export function openOrt(library: OnnxLibrary): OrtApi {
   return api;
 }
 
-/** koffi closes a library whose handle is collected as garbage; these live as long as the process. */
-const handles: LibraryHandle[] = [];
-
 /** ONNX Runtime's C API in this process. */
 export class OrtApi {
   readonly version: string;
@@ -165,8 +163,7 @@ export class OrtApi {
   constructor({ path, release, install }: OnnxLibrary) {
     // Else it numbers the machine, keeps events of its use and sends them to its maker; read once, when it is opened.
     process.env["ORT_DISABLE_TELEMETRY"] = "1";
-    const handle = koffi.load(path);
-    handles.push(handle);
+    const handle = openLibrary(path);
     const base = handle.func("void *OrtGetApiBase()")();
     // struct OrtApiBase { const OrtApi *(*GetApi)(uint32_t); const char *(*GetVersionString)(); }
     const [getApi, getVersion] = new BigUint64Array(koffi.view(base, 16));

@@ -1,3 +1,4 @@
+import type { FloatElement } from "../graph/proto.ts";
 import type { OrtApi, Pointer } from "./api.ts";
 
 /** What ONNX Runtime's CUDA provider is told. */
@@ -8,6 +9,25 @@ export interface CudaSettings {
   readonly memoryLimit: number | null;
   /** Whether runs may be recorded as CUDA graphs. */
   readonly graphs: boolean;
+}
+
+/** Kernels that release 1.30's library holds (its .nv_fatbin), and nothing that could be compiled for other GPUs. */
+const KERNELS = ["7.5", "8.x", "9.x", "12.x"];
+/** Compute capability from which on GPUs have arithmetic in bfloat16. */
+const BFLOAT16 = 8;
+
+/** Why a GPU of a compute capability, such as 8.6, cannot compute a graph in `compute`; undefined where it can. */
+export function capabilityFault(capability: number, compute: FloatElement): string | undefined {
+  const major = Math.trunc(capability);
+  const known = KERNELS.some((kernels) => Number.parseInt(kernels, 10) === major) && capability >= 7.5;
+  const has = `the GPU's compute capability is ${capability.toFixed(1)}`;
+  if (!known) {
+    return `${has}, and ONNX Runtime for CUDA has kernels for ${KERNELS.join(", ")}: take driver: llama-cpp, or another GPU`;
+  }
+  if (compute === "bf16" && capability < BFLOAT16) {
+    return `${has}, and bf16 needs ${BFLOAT16.toFixed(1)}: take type: f16`;
+  }
+  return undefined;
 }
 
 /** Options by the names that cuda_execution_provider_info.cc reads. */

@@ -1,4 +1,5 @@
-import koffi, { type LibraryHandle } from "koffi";
+import type { LibraryHandle } from "koffi";
+import { openLibrary } from "../../local/preload.ts";
 
 /** Memory of a GPU, by its address there. */
 export type DeviceAddress = bigint;
@@ -7,9 +8,9 @@ export type DeviceAddress = bigint;
 const HOST_TO_DEVICE = 1;
 const DEVICE_TO_HOST = 2;
 const DEVICE_TO_DEVICE = 3;
-
-/** koffi closes a library whose handle is collected as garbage; these live as long as the process. */
-const handles: LibraryHandle[] = [];
+/** `cudaDeviceAttr` of driver_types.h: the two parts of the compute capability. */
+const CAPABILITY_MAJOR = 75;
+const CAPABILITY_MINOR = 76;
 
 /**
  * A GPU, by the CUDA runtime (libcudart) that ONNX Runtime's provider uses too. Its calls belong on one thread, and what
@@ -17,18 +18,29 @@ const handles: LibraryHandle[] = [];
  */
 export class CudaDevice {
   readonly #functions: ReturnType<typeof bind>;
+  readonly #device: number;
 
   /** Opens the library and takes a device. Throws Error where there is no such device, or no driver for it. */
   constructor(path: string, device: number) {
-    const handle = koffi.load(path);
-    handles.push(handle);
-    this.#functions = bind(handle);
+    this.#functions = bind(openLibrary(path));
+    this.#device = device;
     const count: [number | null] = [null];
     this.#check(this.#functions.deviceCount(count), "looking for GPUs");
     if (device >= (count[0] ?? 0)) {
       throw new Error(`device_id: ${device}: CUDA sees ${count[0]} GPUs, numbered from 0`);
     }
     this.#check(this.#functions.setDevice(device), `taking GPU ${device}`);
+  }
+
+  /** Compute capability, such as 8.6. */
+  capability(): number {
+    const [major, minor] = [CAPABILITY_MAJOR, CAPABILITY_MINOR].map((attribute) => {
+      const out: [number | null] = [null];
+      const status = this.#functions.deviceGetAttribute(out, attribute, this.#device);
+      this.#check(status, "asking for its compute capability");
+      return out[0] ?? 0;
+    });
+    return Number(`${major}.${minor}`);
   }
 
   /** Bytes. */
@@ -90,6 +102,7 @@ export class CudaDevice {
 const bind = (handle: LibraryHandle) => ({
   deviceCount: handle.func("int cudaGetDeviceCount(_Out_ int *count)"),
   setDevice: handle.func("int cudaSetDevice(int device)"),
+  deviceGetAttribute: handle.func("int cudaDeviceGetAttribute(_Out_ int *value, int attribute, int device)"),
   memGetInfo: handle.func("int cudaMemGetInfo(_Out_ size_t *free, _Out_ size_t *total)"),
   malloc: handle.func("int cudaMalloc(_Out_ void **out, size_t bytes)"),
   free: handle.func("int cudaFree(void *address)"),

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import koffi from "koffi";
 import { afterAll, describe, expect, test } from "vitest";
+import { readCheckpointHeader } from "../../../drivers/local/checkpoint/index.ts";
 import { convertToFolder } from "../../../drivers/onnx/convert-folder.ts";
 import { onnx } from "../../../drivers/onnx/index.ts";
 import { gpuMemory, type KvPiece, mainMemory } from "../../../drivers/onnx/kv-memory.ts";
@@ -14,6 +15,7 @@ import { OperatorError } from "../../../src/errors.ts";
 import { embeddedModel, exportedModel } from "../../golden-data.ts";
 import { buildRuntime, compilerAtHand } from "./cuda-stand-in.ts";
 import { loadContext, removeCache } from "./driver-fixture.ts";
+import { loadEngine } from "./onnx-fixture.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "onnx-cuda-"));
 afterAll(() => {
@@ -88,6 +90,26 @@ describe.runIf(process.platform === "linux" && process.arch === "x64")("before a
     ));
 });
 
+test.each([
+  ["f16", 7, "take driver: llama-cpp"],
+  ["f16", 7.5, undefined],
+  ["bf16", 7.5, "bf16 needs 8.0: take type: f16"],
+  ["bf16", 8, undefined],
+  ["int4", 9, undefined],
+  ["int4", 10, "has kernels for 7.5, 8.x, 9.x, 12.x"],
+  ["f16", 12, undefined],
+])(
+  "%s on a GPU of compute capability %d is planned, or says why not",
+  async (type, computeCapability, fault) => {
+    const plan = onnx.plan({ model: embeddedModel, type, provider: "cuda" });
+    const gpu = { vendor: "nvidia", name: "", memory: 8e9, freeMemory: 8e9, computeCapability } as const;
+    const { config: shape } = await readCheckpointHeader(embeddedModel);
+    const need = plan.need({ shape }, { gpus: [gpu], providers: ["onnx-cuda"] });
+    if (fault === undefined) expect(need).toMatchObject({ gpus: [0] });
+    else expect(need).toContain(fault);
+  },
+);
+
 describe.runIf(compilerAtHand)("a GPU by CUDA's runtime, of which a stand-in is there", () => {
   /** A piece of 16-bit elements as bytes, whichever memory it lies in. */
   function bytesOf(piece: KvPiece, elements: number): Uint8Array {
@@ -111,6 +133,27 @@ describe.runIf(compilerAtHand)("a GPU by CUDA's runtime, of which a stand-in is 
     );
     const gpu = new CudaDevice(runtime("STAND_IN_BYTES=1000"), 0);
     expect(() => gpu.allocate(2000)).toThrow("CUDA, taking 2000 bytes of its memory: out of memory");
+  });
+
+  test("a GPU that the library has no kernels for is refused before anything is loaded", async () => {
+    const load = (compute: "f16" | "bf16", capability: number) => {
+      const cudart = runtime(`STAND_IN_CAPABILITY=${capability}`);
+      const library = {
+        path: "/no/libonnxruntime.so",
+        release: "",
+        install: "",
+        folder: "",
+        preload: [],
+        cudart,
+      };
+      const settings = { device: 0, memoryLimit: null, graphs: false };
+      return loadEngine(folder, embeddedModel, { compute, cuda: { library, settings } });
+    };
+    await expect(load("f16", 70)).rejects.toThrow(
+      "device_id 0: the GPU's compute capability is 7.0, and ONNX Runtime for CUDA has kernels for 7.5, 8.x, 9.x, 12.x",
+    );
+    await expect(load("bf16", 75)).rejects.toThrow("and bf16 needs 8.0: take type: f16");
+    await expect(load("f16", 75)).rejects.toThrow("/no/libonnxruntime.so: Failed to load");
   });
 
   test("memory is zero at first, is counted, and is given back", () => {
