@@ -108,7 +108,7 @@ async function installOne(
   { cacheDir, registries, signal }: Installation,
   told: (task: string, bytes?: number) => void,
 ): Promise<void> {
-  const registry = registries[wanted.registry];
+  const registry = wanted.registry === "pypi" ? registries.pypi : registries.npm(wanted.name);
   const what = `${wanted.name} ${wanted.version}`;
   const archive = archiveOf(cacheDir, wanted.file);
   told("looking for");

@@ -14,22 +14,21 @@ export interface Registry {
 
 export interface Registries {
   readonly pypi: Registry;
-  readonly npm: Registry;
+  /** Scopes of npm's packages may have registries of their own. */
+  npm(name: string): Registry;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+interface Surroundings {
+  readonly env: Environment;
+  readonly home: string;
+  readonly cwd: string;
+}
+
 /** The registries that pip (or uv) and npm would use, by the same environment variables and npm's files of settings. */
-export function registriesOf({
-  env,
-  home,
-  cwd,
-}: {
-  env: Environment;
-  home: string;
-  cwd: string;
-}): Registries {
-  return { pypi: pythonIndex(env), npm: npmRegistry(env, home, cwd) };
+export function registriesOf({ env, home, cwd }: Surroundings): Registries {
+  return { pypi: pythonIndex(env), npm: (name) => npmRegistry(name.split("/"), { env, home, cwd }) };
 }
 
 function pythonIndex(env: Environment): Registry {
@@ -38,15 +37,12 @@ function pythonIndex(env: Environment): Registry {
   return registryAt(env[setting] || "https://pypi.org/simple", setting);
 }
 
-/** Packages that are fetched from npm's registry belong to this scope, which may have one of its own. */
-const SCOPE = "@node-llama-cpp";
-
-function npmRegistry(env: Environment, home: string, cwd: string): Registry {
+function npmRegistry([scope]: readonly string[], { env, home, cwd }: Surroundings): Registry {
   const own = Object.entries(env).find(([name]) => name.toLowerCase() === "npm_config_registry")?.[1];
   const files = [join(cwd, ".npmrc"), env["NPM_CONFIG_USERCONFIG"] || join(home, ".npmrc")];
   const settings = files.map((file) => npmSettings(file, env));
   const kept = (name: string) => settings.map((one) => one.get(name)).find((value) => value);
-  const url = kept(`${SCOPE}:registry`) ?? (own || undefined) ?? kept("registry");
+  const url = kept(`${scope}:registry`) ?? (own || undefined) ?? kept("registry");
   const registry = registryAt(url ?? "https://registry.npmjs.org", "npm_config_registry");
   const token = kept(`${registry.base.replace(/^https?:/, "")}/:_authToken`);
   return token === undefined ? registry : { ...registry, authorization: `Bearer ${token}` };
