@@ -19,8 +19,8 @@ const USAGE = `usage: npm run bench:workers -- [options]
   --share N        percent of a core that each worker may use, so that the client and the engine do not compete with it for the
                    machine's cores (Linux, as root); without it, as much as there is
   --clients N      clients at the same time (default 16)
-  --requests N     answers in one piece that each client asks for in a round (default 100)
-  --tokens N       tokens of each stream (default 1000)
+  --seconds N      that clients ask for, one answer after the other, answers in one piece and then streams (default 4)
+  --tokens N       tokens of each stream (default 250)
   --rounds N       rounds, after one that warms up (default 3)
 `;
 
@@ -29,8 +29,8 @@ const { values: options } = parseArgs({
     workers: { type: "string", default: "2" },
     share: { type: "string" },
     clients: { type: "string", default: "16" },
-    requests: { type: "string", default: "100" },
-    tokens: { type: "string", default: "1000" },
+    seconds: { type: "string", default: "4" },
+    tokens: { type: "string", default: "250" },
     rounds: { type: "string", default: "3" },
     help: { type: "boolean", default: false },
   },
@@ -112,8 +112,8 @@ const childrenOf = ({ pid }: RunningServer): number[] =>
 
 const whole = (target: Target): Promise<Figures> =>
   load(target, "answers in one piece, requests/s", "CPU of an answer in one piece, µs", async (client) => {
-    for (let sent = 0; sent < Number(options.requests); sent += 1) await client.post(PATH, chat(1));
-    return Number(options.requests);
+    await client.post(PATH, chat(1));
+    return 1;
   });
 
 const streamed = (target: Target): Promise<Figures> =>
@@ -122,7 +122,7 @@ const streamed = (target: Target): Promise<Figures> =>
     return completionTokens;
   });
 
-/** Lets every client do its work at the same time; `work` gives how much it was. */
+/** Lets every client do its work again and again for a while; `work` gives how much it was. */
 async function load(
   target: Target,
   rate: string,
@@ -135,13 +135,18 @@ async function load(
   );
   const before = target.pids.map(readCpu);
   const began = performance.now();
-  const done = await Promise.all(pool.map(work));
-  const seconds = (performance.now() - began) / 1000;
+  const elapsed = (): number => (performance.now() - began) / 1000;
+  let total = 0;
+  await Promise.all(
+    pool.map(async (client) => {
+      while (elapsed() < Number(options.seconds)) total += await work(client);
+    }),
+  );
+  const seconds = elapsed();
   const cpu = target.pids
     .map((pid, at) => cpuBetween(before[at] ?? readCpu(pid), readCpu(pid)))
     .reduce((sum, one) => sum + one, 0);
   for (const client of pool) client.close();
-  const total = done.reduce((sum, one) => sum + one, 0);
   return { [rate]: total / seconds, [cost]: (cpu * 1e6) / total };
 }
 

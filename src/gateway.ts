@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { packageVersion } from "./cli/package.ts";
 import { createLimits } from "./config/limits.ts";
 import { planModel } from "./config/planned.ts";
@@ -14,6 +13,7 @@ import { isLoopbackHost } from "./http/loopback.ts";
 import type { Hub } from "./hub/hub.ts";
 import { listenFailure } from "./listen-failure.ts";
 import { thisMachine, withCurrentGpus } from "./machine/this-machine.ts";
+import { newId } from "./new-id.ts";
 import type { PlanRow } from "./placement/plan.ts";
 import { tellPlan } from "./placement/told.ts";
 import type { Configuration } from "./reload/configuration.ts";
@@ -194,6 +194,3 @@ export async function createGateway(parts: GatewayParts): Promise<Gateway> {
     },
   };
 }
-
-/** The prefix and 24 random letters and digits, as OpenAI's ids have. */
-const newId = (prefix: string): string => prefix + randomBytes(12).toString("hex");

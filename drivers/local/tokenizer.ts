@@ -11,6 +11,8 @@ export class Tokenizer {
   /** Knows the control strings; `#plain` does not, so that they are words like any other. */
   readonly #markup: BpeTokenizer;
   readonly #plain: BpeTokenizer;
+  /** Tokens of what templates say in every prompt. */
+  readonly #fixed = new WeakMap<PromptPart, readonly number[]>();
 
   /** `vocabularySize`: rows of the model's output matrix. */
   constructor(json: TokenizerJson, vocabularySize: number) {
@@ -43,7 +45,12 @@ export class Tokenizer {
   }
 
   #encodePart(part: PromptPart): readonly number[] {
-    if ("text" in part) return this.#plain.encode(part.text, { add_special_tokens: false }).ids;
+    if ("text" in part) {
+      if (part.fixed !== true) return this.#plainIds(part.text);
+      const ids = this.#fixed.get(part) ?? this.#plainIds(part.text);
+      this.#fixed.set(part, ids);
+      return ids;
+    }
     if ("markup" in part) return this.#markup.encode(part.markup, { add_special_tokens: false }).ids;
     if ("tokens" in part) return this.#checked(part.tokens);
     const id = this.#controlTokens.get(part.special);
@@ -54,6 +61,10 @@ export class Tokenizer {
       );
     }
     return [id];
+  }
+
+  #plainIds(text: string): readonly number[] {
+    return this.#plain.encode(text, { add_special_tokens: false }).ids;
   }
 
   #checked(tokens: readonly number[]): readonly number[] {

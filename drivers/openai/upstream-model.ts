@@ -35,6 +35,12 @@ export interface UpstreamParts {
 /** Failures after which an engine is not known to answer. */
 const UNREACHED: readonly string[] = ["engine_unavailable", "engine_crashed"];
 
+/** Made once: an error takes its stack along, which would be much for each request. */
+const OVER = new GatewayError("engine_unavailable", "The answer is over.");
+
+const lateError = (): GatewayError =>
+  new GatewayError("engine_unavailable", "The time for the request was over before its answer began.");
+
 /** A model that another engine serves. */
 export class UpstreamModel implements Model {
   readonly name: string;
@@ -98,7 +104,7 @@ export class UpstreamModel implements Model {
     try {
       await turns.take(request.priority, ends);
       try {
-        yield* this.#answer(request, answers, { signal: ends, stop: () => left.abort() });
+        yield* this.#answer(request, answers, { signal: ends, stop: () => left.abort(OVER) });
       } finally {
         turns.free();
       }
@@ -118,7 +124,7 @@ export class UpstreamModel implements Model {
       throw told;
     } finally {
       clearTimeout(late);
-      left.abort();
+      left.abort(OVER);
     }
   }
 
@@ -176,11 +182,8 @@ export class UpstreamModel implements Model {
   /** Ends the answers where they stand once the request's time is up. */
   #deadline({ maxTimeMs }: GenerationRequest, left: AbortController): NodeJS.Timeout | undefined {
     if (maxTimeMs === null) return undefined;
-    const late = new GatewayError(
-      "engine_unavailable",
-      "The time for the request was over before its answer began.",
-    );
-    return setTimeout(() => left.abort(late), Math.min(maxTimeMs, 2 ** 31 - 1));
+    const end = (): void => left.abort(lateError());
+    return setTimeout(end, Math.min(maxTimeMs, 2 ** 31 - 1));
   }
 
   status(): ModelStatus {

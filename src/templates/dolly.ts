@@ -12,6 +12,7 @@ import { documentTexts } from "./documents.ts";
 /** databrickslabs/dolly training/consts.py: INTRO_BLURB, INSTRUCTION_KEY, INPUT_KEY, END_KEY. */
 const INTRO =
   "Below is an instruction that describes a task. Write a response that appropriately completes the request.";
+const INTRO_PART: PromptPart = { text: `${INTRO}\n\n`, fixed: true };
 const INSTRUCTION_KEY = "### Instruction:";
 const INPUT_KEY = "Input:";
 const END_KEY = "### End";
@@ -68,7 +69,7 @@ function dolly({ name, about, responseKey, afterResponseKey }: DollyVersion): Pr
       const { system, earlier, last } = conversation(messages);
       const told = multiTurn === "single" ? [] : earlier;
       const input = inputBlock(documents);
-      const parts: PromptPart[] = [{ text: `${INTRO}\n\n` }];
+      const parts: PromptPart[] = [INTRO_PART];
       if (multiTurn === "stacked") {
         for (const [at, { user, assistant }] of told.entries()) {
           parts.push(...question(at === 0 ? headed(system, user) : user, ""));
