@@ -32,18 +32,19 @@ export async function installCommand(
   });
   const monotonic = () => performance.now();
   const display = showProgress(`installing ${provider}`, { note, columns, monotonic, after });
-  const rate = new TransferRate(monotonic());
+  let rate: TransferRate | undefined;
   try {
     const { wasThere, bytes } = await install(packages, {
       cacheDir: folder,
       registries: registriesOf(terminal),
       signal: interrupted.signal,
-      onProgress: (task, done, total) =>
-        display.update({
-          task,
-          ...(total === 0 ? {} : { detail: rate.told(done, total, monotonic()) }),
-          fraction: done / Math.max(1, total),
-        }),
+      onProgress(task, done, total) {
+        // What is there already is checked first, and that takes time too.
+        if (total > 0) rate ??= new TransferRate(monotonic());
+        const detail = rate?.told(done, total, monotonic());
+        const fraction = done / Math.max(1, total);
+        display.update({ task, fraction, ...(detail === undefined ? {} : { detail }) });
+      },
     });
     display.end();
     terminal.print(report(packages, { folder, wasThere, bytes }));
