@@ -20,7 +20,7 @@ import {
   precisionOf,
 } from "./graph/precision.ts";
 import { CONVERTER_VERSION, DATA_FILE, type Manifest, MODEL_FILE } from "./manifest.ts";
-import { matrixBytes } from "./matrix-bytes.ts";
+import { matrixBytes, widenedBytes } from "./matrix-bytes.ts";
 import type { OnnxOptions } from "./options.ts";
 import { prepacked } from "./prepack.ts";
 import { ORT_RELEASE } from "./runtime/library.ts";
@@ -142,7 +142,14 @@ async function prepared(
         headSize,
         threads: threads ?? computingThreads(bytes),
         cuda,
-        memory: memoryCheck ? { ...shape, hiddenSize, matrixBytes: matrixBytes(config, parts) } : null,
+        memory: memoryCheck
+          ? {
+              ...shape,
+              hiddenSize,
+              matrixBytes: matrixBytes(config, parts),
+              widenedBytes: widenedBytes(config, parts),
+            }
+          : null,
       };
       return { module: ENGINE, options };
     },

@@ -1,3 +1,4 @@
+import type { ModelShape } from "../../src/core/need.ts";
 import type { CheckpointConfig } from "../local/checkpoint/config.ts";
 import { expectedWeights } from "../local/checkpoint/inventory.ts";
 import type { Precision } from "./graph/precision.ts";
@@ -20,4 +21,17 @@ export function matrixBytes(config: CheckpointConfig, { blocks, head, compute }:
     bytes += elements * elementBytes(/^(?:embed_out|lm_head)\./.test(name) ? head : blocks, compute);
   }
   return bytes;
+}
+
+/**
+ * Bytes that the largest matrix in blocks takes where CUDA widens it to 16 bits, one at a time, to multiply more than a few rows by it
+ * (matmul_nbits.cc); 0 where none is in blocks.
+ */
+export function widenedBytes(
+  { hiddenSize, intermediateSize, vocabularySize }: ModelShape,
+  { blocks, head }: Pick<Precision, "blocks" | "head">,
+): number {
+  const inBlocks = blocks.kind === "blocks" ? hiddenSize * Math.max(3 * hiddenSize, intermediateSize) : 0;
+  const output = head.kind === "blocks" ? hiddenSize * vocabularySize : 0;
+  return 2 * Math.max(inBlocks, output);
 }

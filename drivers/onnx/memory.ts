@@ -3,12 +3,14 @@ import { GPU_CONTEXT_BYTES } from "../local/gpu-context.ts";
 import { STEP_TOKENS } from "../local/options.ts";
 import type { Precision, Provider } from "./graph/precision.ts";
 import { ELEMENT_BYTES, type FloatElement } from "./graph/proto.ts";
-import { elementBytes } from "./matrix-bytes.ts";
+import { elementBytes, widenedBytes } from "./matrix-bytes.ts";
 
 /** What a model takes depends on its shape, on its precision and on the slots. */
 export interface MemoryParts {
   /** Of the matrices as they are computed with, but for the embedding, of which only the rows of used tokens are read. */
   readonly matrixBytes: number;
+  /** Of the largest matrix in blocks, widened by a GPU. */
+  readonly widenedBytes: number;
   readonly layers: number;
   readonly hiddenSize: number;
   readonly heads: number;
@@ -38,6 +40,10 @@ const passBytes = (
 const gpuPassBytes = (hiddenSize: number, batchTokens: number): number =>
   2 * batchTokens * ACTIVATIONS * hiddenSize;
 
+/** Logits in 16 bits, cut to the vocabulary, and in float32. */
+const gpuLogitBytes = (vocabularySize: number, slots: number): number =>
+  8 * (slots + SCORED_ROWS) * vocabularySize;
+
 const logitBytes = (vocabularySize: number, slots: number): number =>
   4 * (slots + SCORED_ROWS) * vocabularySize;
 
@@ -60,19 +66,24 @@ export function neededBytes(parts: MemoryParts): number {
   return matrixBytes + kvBytes(parts, compute) * slots + pass + PROCESS_BYTES;
 }
 
-/** Bytes of a GPU's memory that a model will take once every slot is full. From what it is made of; not measured. */
-export function neededGpuBytes(parts: MemoryParts): number {
-  const { matrixBytes, hiddenSize, vocabularySize, slots, batchTokens, compute } = parts;
-  const pass = gpuPassBytes(hiddenSize, batchTokens) + logitBytes(vocabularySize, slots);
-  return matrixBytes + embeddingBytes(parts) + kvBytes(parts, compute) * slots + pass + GPU_CONTEXT_BYTES;
+/** Bytes that ONNX Runtime takes of a GPU for weights and what is computed in. From what they are made of; not measured. */
+export function gpuArenaBytes(parts: MemoryParts): number {
+  const { matrixBytes, widenedBytes, hiddenSize, vocabularySize, slots, batchTokens } = parts;
+  const pass = gpuPassBytes(hiddenSize, batchTokens) + gpuLogitBytes(vocabularySize, slots);
+  return matrixBytes + embeddingBytes(parts) + widenedBytes + pass;
 }
+
+/** Bytes of a GPU's memory that a model will take once every slot is full. */
+export const neededGpuBytes = (parts: MemoryParts): number =>
+  gpuArenaBytes(parts) + kvBytes(parts, parts.compute) * parts.slots + GPU_CONTEXT_BYTES;
 
 /** What a model of this shape will take. */
 export function modelNeed(
   shape: ModelShape,
-  { blocks, head, compute }: Precision,
+  precision: Precision,
   { type, slots, provider }: { type: string; slots: number; provider: Provider },
 ): ModelNeed {
+  const { blocks, head, compute } = precision;
   const counts = matrixCounts(shape);
   const matrices =
     counts.blocks * elementBytes(blocks, compute) + counts.embedding * elementBytes(head, compute);
@@ -86,9 +97,11 @@ export function modelNeed(
     readPerToken: matrices,
     fileCopy: 0,
     kvPerSlot: kvBytes(shape, compute),
-    pass:
-      (onGpu ? gpuPassBytes(shape.hiddenSize, tokens) : passBytes(shape, tokens)) +
-      logitBytes(shape.vocabularySize, slots),
+    pass: onGpu
+      ? gpuPassBytes(shape.hiddenSize, tokens) +
+        gpuLogitBytes(shape.vocabularySize, slots) +
+        widenedBytes(shape, precision)
+      : passBytes(shape, tokens) + logitBytes(shape.vocabularySize, slots),
     process: onGpu ? GPU_CONTEXT_BYTES : PROCESS_BYTES,
   };
 }

@@ -5,9 +5,11 @@ import koffi from "koffi";
 import { afterAll, describe, expect, test } from "vitest";
 import { readCheckpointHeader } from "../../../drivers/local/checkpoint/index.ts";
 import { convertToFolder } from "../../../drivers/onnx/convert-folder.ts";
+import { precisionOf } from "../../../drivers/onnx/graph/precision.ts";
 import { onnx } from "../../../drivers/onnx/index.ts";
 import { gpuMemory, type KvPiece, mainMemory } from "../../../drivers/onnx/kv-memory.ts";
 import { KvPool } from "../../../drivers/onnx/kv-pool.ts";
+import { widenedBytes } from "../../../drivers/onnx/matrix-bytes.ts";
 import { onnxOptions } from "../../../drivers/onnx/options.ts";
 import { CudaDevice } from "../../../drivers/onnx/runtime/cudart.ts";
 import type { TensorData } from "../../../drivers/onnx/runtime/session.ts";
@@ -154,6 +156,31 @@ describe.runIf(compilerAtHand)("a GPU by CUDA's runtime, of which a stand-in is 
     );
     await expect(load("bf16", 75)).rejects.toThrow("and bf16 needs 8.0: take type: f16");
     await expect(load("f16", 75)).rejects.toThrow("/no/libonnxruntime.so: Failed to load");
+  });
+
+  test("a model that finds no room is refused before it is loaded, with both figures", async () => {
+    const cudart = runtime("STAND_IN_BYTES=(1ull<<30)");
+    const library = {
+      path: "/no/libonnxruntime.so",
+      release: "",
+      install: "",
+      folder: "",
+      preload: [],
+      cudart,
+    };
+    const { config } = await readCheckpointHeader(embeddedModel);
+    const load = (matrixBytes: number, memoryLimit: number | null) => {
+      const widened = widenedBytes(config, precisionOf("q8", 128, "cuda"));
+      const parts = { ...config, slots: 4, batchTokens: 516, compute: "f16" } as const;
+      const memory = { ...parts, matrixBytes, widenedBytes: widened };
+      const settings = { device: 0, memoryLimit, graphs: false };
+      return loadEngine(folder, embeddedModel, { memory, compute: "f16", cuda: { library, settings } });
+    };
+    await expect(load(2e9, null)).rejects.toThrow(
+      /needs about 2\.\d GB of the GPU's memory and 1\.1 GB are free; lower parallel/,
+    );
+    await expect(load(4e8, 3e8)).rejects.toThrow(/take about 0\.4 GB and gpu_mem_limit is 0\.3 GB; raise/);
+    await expect(load(1e7, null)).rejects.toThrow("/no/libonnxruntime.so");
   });
 
   test("memory is zero at first, is counted, and is given back", () => {

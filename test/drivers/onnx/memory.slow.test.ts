@@ -35,6 +35,7 @@ test.each(["f16", "int4"] as const)(
       const needed = neededBytes({
         ...config,
         matrixBytes: matrixBytes(config, precisionOf(type, 128)),
+        widenedBytes: 0,
         slots,
         batchTokens: 512 + slots,
         compute: "f32",
@@ -51,6 +52,7 @@ test.each(["f16", "int4"] as const)(
 test.runIf(["linux", "win32"].includes(process.platform))("the engine looks before it loads", async () => {
   const folder = await convertedCheckpoint(embeddedModel, "tiny");
   const { config } = await readCheckpointHeader(embeddedModel);
-  const memory = { ...config, matrixBytes: 1e15, slots: 4, batchTokens: 512, compute: "f32" as const };
+  const parts = { ...config, widenedBytes: 0, slots: 4, batchTokens: 512, compute: "f32" } as const;
+  const memory = { ...parts, matrixBytes: 1e15 };
   await expect(loadEngine(folder, embeddedModel, { memory })).rejects.toThrow("needs about 1000000.");
 });
