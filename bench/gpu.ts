@@ -152,7 +152,8 @@ async function oneRound(
 
 async function subjectsOn(device: "cuda" | "cpu", model: BenchCheckpoint): Promise<Subject[]> {
   const { config: shape } = await readCheckpointHeader(model.checkpoint);
-  const facts = { gpus: listGpus(), providers: [] };
+  // What is not installed after all is told in its row.
+  const facts = { gpus: listGpus(), providers: ["cuda", "onnx-cuda"] };
   const ours = [
     ...["f16", "int4"].map((type) => ({ driver: onnx, placement: { type, provider: device } })),
     ...["f16", "q4_0"].map((type) => ({
