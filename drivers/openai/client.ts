@@ -13,6 +13,8 @@ export interface EngineCall {
   readonly body: object;
   readonly trace: TraceContext | undefined;
   readonly signal: AbortSignal;
+  /** The request's field that a field of the body was made of, for what an engine refuses by name. */
+  origin?(field: string): string | undefined;
 }
 
 /** Speaks HTTP with one engine: a pool of connections, deadlines, and errors in the gateway's own form. */
@@ -118,13 +120,13 @@ export class EngineClient {
     }
   }
 
-  async #posted(path: string, { body, trace, signal }: EngineCall): Promise<Dispatcher.ResponseData> {
+  async #posted(path: string, { body, trace, signal, origin }: EngineCall): Promise<Dispatcher.ResponseData> {
     const response = await this.#send("POST", path, { body: JSON.stringify(body), trace, signal });
     if (response.statusCode === 200) return response;
     const said = await bodyText(response, LARGEST_ERROR).catch(() => "");
     signal.throwIfAborted();
     const retryAfter = response.headers["retry-after"];
-    throw refusal(response.statusCode, said, typeof retryAfter === "string" ? retryAfter : undefined);
+    throw refusal(response.statusCode, said, typeof retryAfter === "string" ? retryAfter : undefined, origin);
   }
 
   async #send(

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { jsonIn } from "../../src/core/json-in.ts";
 import { GatewayError } from "../../src/errors.ts";
 
@@ -7,13 +8,20 @@ const SHOWN = 300;
 /** How engines say that a prompt is too long. */
 const TOO_LONG = /context|maximum.*(?:length|tokens)|too (?:long|many tokens)|inputs? tokens/i;
 
-/** What an engine's refusal means for the client. */
-export function refusal(status: number, body: string, retryAfter: string | undefined): GatewayError {
+/** What an engine's refusal means for the client. `origin`: the request's field that one of the engine's was made of. */
+export function refusal(
+  status: number,
+  body: string,
+  retryAfter: string | undefined,
+  origin?: (field: string) => string | undefined,
+): GatewayError {
   const reason = saidIn(body);
   if (status === 400 || status === 413 || status === 422) {
     return TOO_LONG.test(reason)
       ? new GatewayError("context_length_exceeded", `The engine refused the prompt as too long: ${reason}`)
-      : new GatewayError("invalid_value", `The engine refused the request: ${reason}`);
+      : new GatewayError("invalid_value", `The engine refused the request: ${reason}`, {
+          param: origin?.(fieldIn(body)) ?? null,
+        });
   }
   if (status === 429 || status === 503) {
     const seconds = Number(retryAfter);
@@ -47,6 +55,11 @@ function saidIn(body: string): string {
   const line = found.replace(/\s+/g, " ").trim();
   return line === "" ? "it said nothing" : line.slice(0, SHOWN);
 }
+
+const named = z.looseObject({ error: z.looseObject({ param: z.string() }) });
+
+/** The field that an engine refuses, where it names one as OpenAI does. */
+const fieldIn = (body: string): string => named.safeParse(jsonIn(body)).data?.error.param ?? "";
 
 function messageOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;

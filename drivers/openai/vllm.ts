@@ -55,6 +55,16 @@ function body({ request, model, endOfText }: Asked): Record<string, unknown> {
   };
 }
 
+/** Of the body's fields only that of a constraint may be wrong in ways that are not found before. */
+const originIn =
+  ({ constraint }: GenerationRequest) =>
+  (field: string): string | undefined => {
+    if (constraint === undefined) return undefined;
+    const sent = `structured_outputs.${Object.keys(structured(constraint))[0]}`;
+    const own = field === sent || field.startsWith(`${sent}.`);
+    return own ? `${constraint.param}${field.slice(sent.length)}` : undefined;
+  };
+
 function structured(constraint: Constraint): Record<string, unknown> {
   switch (constraint.type) {
     case "json_schema":
@@ -89,7 +99,8 @@ type Choice = z.output<typeof choiceSchema>;
 async function* streamed(asked: Asked): AsyncGenerator<Piece, void, undefined> {
   const { client, request, signal } = asked;
   const streaming = { ...body(asked), stream: true, stream_options: { include_usage: true } };
-  for await (const frame of client.stream(PATH, { body: streaming, trace: request.trace, signal })) {
+  const call = { body: streaming, trace: request.trace, signal, origin: originIn(request) };
+  for await (const frame of client.stream(PATH, call)) {
     const { choices, usage } = parsed(frame);
     for (const choice of choices) yield* pieces(choice, request);
     yield* cached(usage);
@@ -104,6 +115,7 @@ async function* scored(asked: Asked): AsyncGenerator<Piece, void, undefined> {
     body: { ...body(asked), stream: false, prompt_logprobs: promptLogprobs },
     trace: request.trace,
     signal,
+    origin: originIn(request),
   };
   const { choices, usage } = parsed(await client.post(PATH, call));
   const [first] = choices;

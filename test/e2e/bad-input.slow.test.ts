@@ -7,8 +7,12 @@ import { bodies } from "../conformance/near-valid.ts";
 import { type RunningGateway, startGateway } from "../gateway-fixture.ts";
 import { embeddedModel } from "../golden-data.ts";
 
-/** Requests to each endpoint of each driver: 3,600 in all. */
+/** Requests to each endpoint of each driver: 4,800 in all. */
 const REQUESTS = 400;
+/** Of so many requests, one is abandoned. */
+const ABANDONED = 5;
+/** Until then an abandoned request goes on, in milliseconds: from before it is read to behind its end. */
+const PATIENCE = 25;
 
 const config = `
 version: 1
@@ -30,12 +34,21 @@ const surfaces = Object.entries(plainBodies).map(([path, parts]) => {
 });
 
 let gateway: RunningGateway;
+/** A gateway whose only engine is the other one. */
+let before: RunningGateway;
 beforeAll(async () => {
   gateway = await startGateway({ config });
+  const placement = `{ driver: openai, api_base: "${gateway.address}/v1", model: llama-cpp, tokenizer: ${embeddedModel} }`;
+  before = await startGateway({
+    config: `version: 1\nmodels:\n  upstream: { placements: [${placement}] }\n`,
+  });
 });
 afterAll(async () => {
+  await before.stop();
   await gateway.stop();
 });
+
+const serving = (model: string): RunningGateway => (model === "upstream" ? before : gateway);
 
 const refusal = z.strictObject({
   error: z.strictObject({
@@ -46,12 +59,18 @@ const refusal = z.strictObject({
   }),
 });
 
-const post = (path: string, body: string) =>
-  fetch(gateway.address + path, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body,
-  });
+/** The answer and its text; undefined where it was abandoned before its end. `patience`: when, in milliseconds. */
+async function post(url: string, body: string, patience: number | null) {
+  const signal = patience === null ? null : AbortSignal.timeout(patience);
+  try {
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(url, { method: "POST", headers, body, signal });
+    return { answer, text: await answer.text() };
+  } catch (error) {
+    if (signal?.aborted) return undefined;
+    throw error;
+  }
+}
 
 /** The objects of a stream's frames, or of an answer. */
 function objects(type: string, text: string): Record<string, unknown>[] {
@@ -72,18 +91,34 @@ const states = z.object({
 });
 
 const placementsOf = async (model: string) =>
-  states.parse(await (await fetch(`${gateway.address}/admin/models/${model}`)).json()).placements;
+  states.parse(await (await fetch(`${serving(model).address}/admin/models/${model}`)).json()).placements;
 
-describe.each(["fake", "llama-cpp", "onnx"])("on %s", (model) => {
+/** Every slot free and nobody waiting, once what was abandoned has ended. */
+const isFree = (model: string) =>
+  expect
+    .poll(() => placementsOf(model), { timeout: 10_000 })
+    .toEqual([{ state: "ready", slots: { busy: 0 }, queued_requests: 0, restarts: 0 }]);
+
+describe.each(["fake", "llama-cpp", "onnx", "upstream"])("on %s", (model) => {
   test.each(surfaces)(
     "whatever is sent to $path is answered, or refused in OpenAI's shape by a field's name",
     async ({ path, body, short, fields }) => {
       let answered = 0;
+      let abandoned = 0;
       const requests = bodies({ model, ...body }, fields, short);
+      const patiences = fc.oneof(
+        { weight: ABANDONED - 1, arbitrary: fc.constant(null) },
+        { weight: 1, arbitrary: fc.nat(PATIENCE) },
+      );
       await fc.assert(
-        fc.asyncProperty(requests, async (request) => {
-          const answer = await post(path, request);
-          const told = objects(answer.headers.get("content-type") ?? "", await answer.text());
+        fc.asyncProperty(requests, patiences, async (request, patience) => {
+          const whole = await post(serving(model).address + path, request, patience);
+          if (whole === undefined) {
+            abandoned += 1;
+            return;
+          }
+          const { answer, text } = whole;
+          const told = objects(answer.headers.get("content-type") ?? "", text);
           if (answer.status === 200) {
             answered += 1;
             for (const one of told) expect(one["error"] ?? null).toBeNull();
@@ -97,9 +132,10 @@ describe.each(["fake", "llama-cpp", "onnx"])("on %s", (model) => {
         { numRuns: REQUESTS, seed: 6 },
       );
       expect(answered).toBeGreaterThan(REQUESTS / 20);
-      expect(await placementsOf(model)).toEqual([
-        { state: "ready", slots: { busy: 0 }, queued_requests: 0, restarts: 0 },
-      ]);
+      expect(abandoned).toBeGreaterThan(0);
+      await isFree(model);
+      if (model === "upstream") await isFree("llama-cpp");
+      expect(serving(model).process.exitCode).toBeNull();
     },
     600_000,
   );
