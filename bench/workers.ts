@@ -139,7 +139,10 @@ async function load(
   let total = 0;
   await Promise.all(
     pool.map(async (client) => {
-      while (elapsed() < Number(options.seconds)) total += await work(client);
+      while (elapsed() < Number(options.seconds)) {
+        const done = await work(client);
+        total += done;
+      }
     }),
   );
   const seconds = elapsed();

@@ -60,7 +60,7 @@ export async function psCommand(
 }
 
 const row = (one: RunningPlacement): string[] => [
-  one.id,
+  one.worker === undefined ? one.id : `${one.id} (worker ${one.worker})`,
   one.driver,
   one.precision ?? "-",
   one.progress === null ? one.state : `${one.state} ${Math.round(one.progress * 100)} %`,

@@ -15,6 +15,8 @@ export type ListedModel = z.output<typeof model>;
 
 const placement = z.looseObject({
   id: z.string(),
+  /** Of several workers, which one. */
+  worker: z.int().optional(),
   driver: z.string(),
   state: z.string(),
   progress: z.number().nullable(),

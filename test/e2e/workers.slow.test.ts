@@ -111,6 +111,19 @@ test("several workers are one gateway: both answer, limits are exact, metrics an
   });
 });
 
+test("where a Redis is away, the workers still count together", async () => {
+  const away = 'rate_limits: { redis: "redis://127.0.0.1:9", redis_timeout: 0.1 }\n';
+  const gateway = await started(config(FAKE, away + LIMITED));
+  expect(await statuses(Array.from({ length: 60 }, () => ask(gateway, { key: KEYS.thirty })))).toEqual({
+    200: 30,
+    429: 30,
+  });
+  expect((await json(gateway, "/admin/config")).body.limits).toMatchObject({
+    store: "redis",
+    reachable: false,
+  });
+});
+
 test("a worker that dies is started again with the configuration in force; the other goes on, and no total falls", async () => {
   const gateway = await started(config(FAKE + SLOW));
   writeFileSync(
