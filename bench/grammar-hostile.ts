@@ -80,6 +80,10 @@ export const hostile: Readonly<Record<string, Constraint>> = {
   "100,000 letters": regex("a".repeat(100_000)),
   "20,000 classes": regex("[abc]?".repeat(20_000)),
   "an alternation of 30,000": regex(words(30_000, 6).join("|")),
+  "200,000 alternatives of nothing": regex("|".repeat(200_000)),
+  "a class of 200,000": regex(`[${"ab".repeat(100_000)}]`),
+  "a class of 50,000 properties": regex(`[${"\\p{L}".repeat(50_000)}]`),
+  "a name of 400,000": schema({ properties: { ["a".repeat(400_000)]: true } }),
   "30,000 choices": { type: "choice", param: "choice", choices: words(30_000, 8) },
   "a literal of 400,000": grammar(`root ::= "${"ab".repeat(200_000)}"`),
   "20,000 alternatives": grammar(

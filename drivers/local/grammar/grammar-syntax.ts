@@ -50,7 +50,10 @@ class GrammarParser {
   #choice(depth: number): Expression {
     if (depth > DEEPEST) throw this.#error(`groups are nested more than ${DEEPEST} deep`);
     const options = [this.#sequence(depth)];
-    for (this.#skip(); this.#take("|"); this.#skip()) options.push(this.#sequence(depth));
+    for (this.#skip(); this.#take("|"); this.#skip()) {
+      this.#budget.spend(WORK_OF_ATOM);
+      options.push(this.#sequence(depth));
+    }
     return options.length === 1 && options[0] !== undefined ? options[0] : { type: "choice", options };
   }
 
@@ -133,6 +136,7 @@ class GrammarParser {
       const high = ranged ? (this.#char().codePointAt(0) ?? 0) : low;
       if (high < low) throw this.#error("a range of characters is out of order");
       ranges.push([low, high]);
+      this.#budget.spend(WORK_OF_ATOM);
     }
     const set = charSet(...ranges);
     return negative ? complement(set) : set;

@@ -24,7 +24,7 @@ const CONTROLS: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, 
 
 /** Work that it takes to find the characters with a property, which may be known already. */
 const PROPERTY = 100_000;
-/** Work that each character, class or property of the expression takes later on. */
+/** Work that each character, class or alternative of the expression takes later on. */
 export const WORK_OF_ATOM = 20;
 /** Groups within groups beyond this are refused. */
 const DEEPEST = 100;
@@ -60,7 +60,10 @@ class PatternParser {
   choice(depth: number): Pattern {
     if (depth > DEEPEST) throw this.error(`has groups nested more than ${DEEPEST} deep`);
     const options = [this.#sequence(depth)];
-    while (this.#take("|")) options.push(this.#sequence(depth));
+    while (this.#take("|")) {
+      this.#count();
+      options.push(this.#sequence(depth));
+    }
     return options.length === 1 && options[0] !== undefined ? options[0] : { type: "choice", options };
   }
 
@@ -101,8 +104,7 @@ class PatternParser {
 
   #atom(depth: number): Pattern {
     const char = this.#next();
-    this.#atoms += 1;
-    this.#budget.expect(this.#atoms * WORK_OF_ATOM);
+    this.#count();
     switch (char) {
       case "^":
         return { type: "begin" };
@@ -162,6 +164,7 @@ class PatternParser {
   }
 
   #classAtom(): CharSet {
+    this.#count();
     const char = this.#next();
     return char === "\\" ? this.#escape(true) : charOf(char);
   }
@@ -225,7 +228,14 @@ class PatternParser {
     this.#budget.spendOnce(`\\p{${name}}`, PROPERTY);
     const set = unicodeProperty(name);
     if (set === undefined) throw this.error(`has an unknown character property '${name.slice(0, 64)}'`);
+    this.#budget.spend(set.length);
     return negative ? complement(set) : set;
+  }
+
+  /** Throws TooComplex where there is more than can be compiled. */
+  #count(): void {
+    this.#atoms += 1;
+    this.#budget.expect(this.#atoms * WORK_OF_ATOM);
   }
 
   get #peek(): string | undefined {

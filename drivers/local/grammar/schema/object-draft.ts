@@ -2,6 +2,7 @@ import { Abreast, type Stand } from "../abreast.ts";
 import { Automaton } from "../automaton.ts";
 import { type Budget, Unenforceable } from "../budget.ts";
 import { borders } from "../char-set.ts";
+import { workOfState } from "../exploration.ts";
 import { bit, countOf } from "../key-language.ts";
 import { ObjectShape } from "../object-control.ts";
 import { Value } from "../value.ts";
@@ -133,6 +134,7 @@ function nameTree(names: readonly string[], labels: readonly number[], budget: B
       node = child;
     }
     ends[node] = labels[index] ?? 0;
+    budget.expect(next.length * workOfState(chars.size + 1));
   }
   return { next, labels: ends, chars: [...chars].map((char) => [char, char] as const) };
 }

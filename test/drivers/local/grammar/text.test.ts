@@ -96,10 +96,25 @@ test.each([
   ['root := "a"', /'::=' is expected/],
   [`root ::= (("a"{1000}){1000}){1000}`, /too complex/],
   [`root ::= "${"ab".repeat(200_000)}"`, /too complex/],
+  [`root ::= [${"ab".repeat(200_000)}]`, /too complex/],
+  [`root ::= ${"|".repeat(400_000)}`, /too complex/],
   [rulesInARow(3000), /more than 500 deep/],
   ["root ::= [z-a]", /out of order/],
 ])("%j is refused with the reason", (grammar, reason) => {
   expect(refusal(ofGrammar(grammar))).toEqual({ param: "grammar", message: expect.stringMatching(reason) });
+});
+
+test.each([
+  "|".repeat(400_000),
+  `[${"ab".repeat(200_000)}]`,
+  `[${"a-z".repeat(100_000)}]`,
+  `[${"\\p{L}".repeat(50_000)}]`,
+  "(?=a)".repeat(50_000),
+])("a regular expression that goes on and on is refused", (pattern) => {
+  expect(refusal(ofRegex(pattern))).toEqual({
+    param: "regex",
+    message: expect.stringMatching(/too complex/),
+  });
 });
 
 test("one of a list", () => {
