@@ -15,4 +15,5 @@ export const byHand: readonly string[] = [
   "  `suffix` or `audio` is refused by name (2); and a response without an input (1).",
   "",
   "LangChain's standard tests for JavaScript (`@langchain/standard-tests`) are in no registry that was at hand, and were not run.",
+  "",
 ];
