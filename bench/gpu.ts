@@ -7,9 +7,9 @@ import { llamaCpp } from "../drivers/llama-cpp/index.ts";
 import { readCheckpointHeader } from "../drivers/local/checkpoint/index.ts";
 import { onnx } from "../drivers/onnx/index.ts";
 import type { GpuFacts } from "../src/core/machine.ts";
-import { OperatorError } from "../src/errors.ts";
 import { gpuBandwidth, measureMainMemory } from "../src/machine/bandwidth.ts";
 import { listGpus } from "../src/machine/gpu-list.ts";
+import { asCommand, usageError, wholeNumber } from "./as-command.ts";
 import { type GpuServer, hasVllm, startPlacement, startVllm } from "./gpu-servers.ts";
 import { type BenchCheckpoint, benchCheckpoint, MODEL_NAMES } from "./models.ts";
 import { randomPrompt } from "./prompts.ts";
@@ -253,19 +253,4 @@ function oneOf<Name extends string>(option: "model" | "device", names: readonly 
   return found;
 }
 
-function wholeNumber(option: string, text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw usageError(`--${option} ${text}: a whole number above 0 is needed`);
-}
-
-const usageError = (message: string) => new OperatorError(message, { exitStatus: 2 });
-
-try {
-  if (options.help) console.log(USAGE);
-  else await main();
-} catch (error) {
-  if (!(error instanceof OperatorError)) throw error;
-  console.error(error.message);
-  process.exitCode = error.exitStatus;
-}
+await asCommand(main, { help: options.help, usage: USAGE });

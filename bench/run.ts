@@ -5,7 +5,7 @@ import { cpus, loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { computingCores } from "../drivers/local/threads.ts";
-import { OperatorError } from "../src/errors.ts";
+import { asCommand, usageError, wholeNumber } from "./as-command.ts";
 import { measureEventLoop } from "./event-loop.ts";
 import { MEASUREMENTS } from "./measurements.ts";
 import { benchModel, MODEL_NAMES, MODEL_TYPES } from "./models.ts";
@@ -48,11 +48,11 @@ const { values: options } = parseArgs({
 });
 
 async function main(): Promise<void> {
-  const rounds = wholeNumber("rounds");
+  const rounds = wholeNumber("rounds", options.rounds);
   const rows = options.rows.split(",");
   const unknown = rows.find((row) => !ROWS.includes(row));
   if (unknown !== undefined) throw usageError(`--rows ${unknown}: there are ${ROWS.join(", ")}`);
-  const served = { threads: wholeNumber("threads"), slots: SLOTS, context: CONTEXT };
+  const served = { threads: wholeNumber("threads", options.threads), slots: SLOTS, context: CONTEXT };
   const work = resolve(options.work);
   const peers = options.peers.split(",").map((name) => ({ name, folder: peerFolder(work, name) }));
   const models = options.models.split(",").map(modelName);
@@ -124,12 +124,6 @@ const loadText = (): string =>
     .map((load) => load.toFixed(2))
     .join(" ");
 
-function wholeNumber(name: "threads" | "rounds"): number {
-  const value = Number(options[name]);
-  if (Number.isInteger(value) && value > 0) return value;
-  throw usageError(`--${name} ${options[name]}: a whole number above 0 is needed`);
-}
-
 function modelName(name: string): [(typeof MODEL_NAMES)[number], (typeof MODEL_TYPES)[number]] {
   const [model, type] = name.split("-");
   const knownModel = MODEL_NAMES.find((known) => known === model);
@@ -144,13 +138,4 @@ function peerFolder(work: string, name: string): string {
   throw usageError(`${folder} has no llama-server; run: bench/peers/llama-server.sh ${work}`);
 }
 
-const usageError = (message: string) => new OperatorError(message, { exitStatus: 2 });
-
-try {
-  if (options.help) console.log(USAGE);
-  else await main();
-} catch (error) {
-  if (!(error instanceof OperatorError)) throw error;
-  console.error(error.message);
-  process.exitCode = error.exitStatus;
-}
+await asCommand(main, { help: options.help, usage: USAGE });
