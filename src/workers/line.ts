@@ -49,6 +49,8 @@ export class Line {
     this.#port = port;
     // Node's own messages between a cluster's processes go another way; whatever else comes is not ours.
     port.onMessage((message) => {
+      // What a process sent before its end may come after it: nobody would ever undo what it asks for.
+      if (this.#closed !== undefined) return;
       const read = frame.safeParse(message);
       if (read.success) this.#take(read.data);
     });
@@ -77,7 +79,7 @@ export class Line {
     return answer.parse(await waiting.promise);
   }
 
-  /** The other process has gone: what it was asked is answered no more. */
+  /** The other process has gone: what it was asked is answered no more, and what it asked is not looked at. */
   close(reason: Error): void {
     this.#closed ??= reason;
     for (const waiting of this.#open.values()) waiting.reject(reason);

@@ -42,6 +42,8 @@ export class Primary {
   readonly #ready = Promise.withResolvers<void>();
   readonly #readyPlaces = new Set<number>();
   #bound = 0;
+  /** Places whose process listens on it. */
+  readonly #holders = new Set<number>();
   /** What workers listen on in place of the config's port, which may be any free one. */
   #port: number | null = null;
   #begun = false;
@@ -113,7 +115,11 @@ export class Primary {
       port: this.#port,
     }));
     line.serve(asksPrimary.listening, (told) => {
-      this.#bound = Number(new URL(told.address).port);
+      const port = Number(new URL(told.address).port);
+      // It was told to take any free one, and the last that held the first has died since: the next try takes that.
+      if (this.#bound !== 0 && this.#bound !== port) return place.kill();
+      this.#bound = port;
+      this.#holders.add(number);
       this.#listening.resolve(told);
     });
     line.serve(asksPrimary.ready, () => {
@@ -154,8 +160,9 @@ export class Primary {
     this.#reload.leave(line);
     this.#limits.gone(number);
     this.#parts.metrics?.gone(number);
+    this.#holders.delete(number);
     // Nobody holds it any more, and another free port would be found by nobody.
-    if (this.#bound !== 0 && this.#lines().length === 0) this.#port = this.#bound;
+    if (this.#bound !== 0 && this.#holders.size === 0) this.#port = this.#bound;
     if (this.#stopping) return false;
     if (!this.#begun) {
       this.#fail(new OperatorError(`a worker process ended before it was ready: ${status}`));

@@ -177,6 +177,25 @@ test("a worker that dies is started again with the configuration in force; the o
   }
 });
 
+test("the port stays what it was where the last worker dies before the next listens", async () => {
+  const gateway = await started(config(FAKE));
+  const [first = 0, second = 0] = gateway.enginePids();
+  process.kill(first, "SIGKILL");
+  await expect.poll(() => gateway.enginePids().filter((pid) => pid !== first)).toHaveLength(2);
+  process.kill(second, "SIGKILL");
+  await expect
+    .poll(
+      () =>
+        ask(gateway, {}, AbortSignal.timeout(1000)).then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      { timeout: 20_000 },
+    )
+    .toBe(200);
+  await expect.poll(() => measured(gateway, "dolly_workers"), { timeout: 20_000 }).toBe(2);
+});
+
 test("what one worker cannot serve, none serves", async () => {
   // An engine that is there for the first who looks, and then gone.
   let asked = 0;

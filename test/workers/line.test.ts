@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { GatewayError } from "../../src/errors.ts";
@@ -24,6 +25,19 @@ test("a gateway's error is the same error on the other side; another is told as 
   expect(failure).toBeInstanceOf(GatewayError);
   expect(failure).toMatchObject({ code: "model_not_found", param: "model", retryAfter: 3 });
   await expect(here.ask(double, 2)).rejects.toMatchObject({ code: "internal_error", message: "it broke" });
+});
+
+test("what a process asked before its end is not looked at when it comes after that", async () => {
+  const [here, there] = linePair();
+  let looked = 0;
+  there.serve(double, () => {
+    looked += 1;
+    return 0;
+  });
+  void here.ask(double, 1);
+  there.close(new Error("gone"));
+  await setImmediate();
+  expect(looked).toBe(0);
 });
 
 test("what the other process was asked when it ended fails, and so does what it is asked later", async () => {
