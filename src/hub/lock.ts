@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { parseDocument } from "yaml";
+import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { OperatorError } from "../errors.ts";
 import { writeAtomically } from "../machine/atomic-write.ts";
@@ -62,15 +62,33 @@ async function textOf(file: string): Promise<string> {
 
 function commitsIn(file: string, text: string): ReadonlyMap<string, string> {
   if (text.trim() === "") return new Map();
-  const document = parseDocument(text, { prettyErrors: false });
-  const parsed = lockSchema.safeParse(document.errors.length === 0 ? document.toJS() : undefined);
-  if (parsed.success) return new Map(Object.entries(parsed.data.commits));
-  const [reason = parsed.error.issues.map(({ path, message }) => [...path, message].join(": "))[0]] =
-    document.errors.map(({ message }) => message);
+  const read = dataIn(text);
+  const parsed = "reason" in read ? undefined : lockSchema.safeParse(read.data);
+  if (parsed?.success) return new Map(Object.entries(parsed.data.commits));
+  const reason =
+    "reason" in read
+      ? read.reason
+      : parsed?.error.issues.map(({ path, message }) => [...path, message].join(": "))[0];
   throw new OperatorError(
     `${file}: is no lock of pulled models (${reason}); mend it, or remove it and have it written anew`,
     { exitStatus: 2 },
   );
+}
+
+/** YAML's content, or why it has none. */
+function dataIn(text: string): { readonly data: unknown } | { readonly reason: string } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { prettyErrors: false, lineCounter: lines });
+  const [error] = document.errors;
+  if (error !== undefined) {
+    return { reason: `line ${lines.linePos(error.pos[0]).line}: ${error.message}` };
+  }
+  try {
+    return { data: document.toJS() };
+  } catch (error) {
+    // Aliases that nothing is behind, or that multiply without end.
+    return { reason: reasonOf(error) };
+  }
 }
 
 async function write(file: string, key: string, commit: string): Promise<void> {

@@ -155,6 +155,11 @@ describe("what is wrong with a lock", () => {
 
   test.each([
     ["commits: [", /fleet\.lock: is no lock/],
+    [
+      "version: 1\n<<<<<<< HEAD\ncommits: {}\n=======\ncommits: {}\n>>>>>>> other\n",
+      /fleet\.lock: is no lock of pulled models \(line 2: /,
+    ],
+    ["version: 1\ncommits: *nothing\n", /fleet\.lock: is no lock of pulled models \(Unresolved alias/],
     ["version: 2\ncommits: {}\n", /fleet\.lock: is no lock of pulled models \(version: /],
     [
       "version: 1\ncommits: { databricks/dolly@main: main }\n",
