@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { OperatorError } from "../errors.ts";
 import { sizeOf } from "../transfer/fetch-whole.ts";
+import { oneAtATime } from "../transfer/one-at-a-time.ts";
 import { requireSpace } from "../transfer/require-space.ts";
 import { download } from "./download.ts";
 import { type Hub, keptSnapshot, type Repository, repositoryFolder } from "./hub.ts";
@@ -17,9 +18,19 @@ export interface Pulled {
 /** Called with what has come and what there is, in bytes. */
 export type OnProgress = (done: number, total: number) => void;
 
+interface Fetching {
+  readonly commit: string;
+  readonly needed: readonly HubFile[];
+  readonly signal: AbortSignal;
+  readonly onProgress: OnProgress;
+}
+
+/** Says that a process fetches files of a repository. */
+const MARK = "dolly-pull";
+
 /**
  * Fetches what a model is served with into Hugging Face's cache, where transformers finds it too; what is there already is not
- * fetched again. Throws OperatorError that says what to do, or `signal.reason`.
+ * fetched again, and what another process fetches is waited for. Throws OperatorError that says what to do, or `signal.reason`.
  */
 export async function pull(
   hub: Hub,
@@ -38,6 +49,19 @@ export async function pull(
       `${repository.id}: holds no weights that are served (model.safetensors or pytorch_model.bin, or their shards)`,
     );
   }
+  const mark = join(folder, MARK);
+  return oneAtATime({ mark, signal }, () =>
+    fetchFiles(hub, repository, { commit, needed, signal, onProgress }),
+  );
+}
+
+/** The files of a commit into the cache. */
+async function fetchFiles(
+  hub: Hub,
+  repository: Repository,
+  { commit, needed, signal, onProgress }: Fetching,
+): Promise<Pulled> {
+  const folder = repositoryFolder(hub, repository);
   await requireRoom(hub, folder, needed);
   const total = needed.reduce((sum, { bytes }) => sum + bytes, 0);
   let done = 0;

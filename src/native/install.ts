@@ -11,6 +11,7 @@ import {
 } from "../core/native-package.ts";
 import { OperatorError } from "../errors.ts";
 import { fetchWhole, sizeOf } from "../transfer/fetch-whole.ts";
+import { oneAtATime } from "../transfer/one-at-a-time.ts";
 import { requireSpace } from "../transfer/require-space.ts";
 import { askRegistry } from "./ask-registry.ts";
 import { isInstalled, manifestOf } from "./installed.ts";
@@ -35,10 +36,12 @@ export interface Installed {
 
 /** Below it, archives grow until they are whole. */
 const DOWNLOADS = "downloads";
+/** Says that a process installs. */
+const MARK = "installing";
 
 /**
  * Brings packages into a cache: what is there is compared with its hashes, what is missing or damaged is fetched, compared,
- * unpacked and put in place at once. What an earlier try left is gone on with. Throws OperatorError, or `signal.reason`.
+ * unpacked and put in place at once. What an earlier try left is gone on with; what another process fetches is waited for. Throws OperatorError, or `signal.reason`.
  */
 export async function install(
   packages: readonly NativePackage[],
@@ -46,7 +49,12 @@ export async function install(
 ): Promise<Installed> {
   const { cacheDir, signal } = installation;
   try {
-    return await installMissing(packages, installation);
+    const turn = {
+      mark: join(packagesFolder(cacheDir), MARK),
+      signal,
+      onWait: () => installation.onProgress("waiting for another dolly install", 0, 0),
+    };
+    return await oneAtATime(turn, () => installMissing(packages, installation));
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof Error) || !("syscall" in error)) throw error;
@@ -74,7 +82,6 @@ async function installMissing(
     };
     await installOne(one, installation, told);
   }
-  // Nothing is in it now, but what another process fetches at the same time.
   await rmdir(join(packagesFolder(cacheDir), DOWNLOADS)).catch(() => undefined);
   return {
     wasThere: missing.length === 0,

@@ -67,6 +67,15 @@ test("a model is fetched into the layout that transformers uses, and not again",
   ]);
 });
 
+test("two at once fetch each file once, also where one is gone on with", async () => {
+  hub.wrong.set(WEIGHTS, { cutAfter: 5_000_000, cuts: 2 });
+  const pulled = await Promise.all([pull(), pull()]);
+  expect(pulled.map(({ status }) => status)).toEqual([0, 0]);
+  expect(same(WEIGHTS)).toBe(true);
+  expect(hub.asked.filter(({ path }) => path.startsWith("/cdn/"))).toHaveLength(3);
+  expect(readdirSync(repository()).sort()).toEqual(["blobs", "refs", "snapshots"]);
+});
+
 describe("what goes wrong on the way", () => {
   test("a connection that is cut is gone on with where it was", async () => {
     hub.wrong.set(WEIGHTS, { cutAfter: 5_000_000, cuts: 3 });

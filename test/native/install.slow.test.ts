@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -64,6 +65,25 @@ test("libraries and licences are taken out of wheels and npm's packages, each on
   expect([again.status, again.printed]).toEqual([0, expect.stringContaining("all is there and whole")]);
   expect(site.registries.asked.length).toBe(before);
 });
+
+test.each([undefined, { cutAfter: 2_500_000, cuts: 2 }])(
+  "several at once fetch each archive once, and all succeed (cut: %j)",
+  async (wrong) => {
+    if (wrong !== undefined) site.registries.wrong.set(FAST, wrong);
+    const outcomes = await Promise.all([install(), install(), install()]);
+    expect(outcomes.map(({ status }) => status)).toEqual([0, 0, 0]);
+    expectWhole();
+    expect(filesAsked()).toHaveLength(site.packages.length + (wrong?.cuts ?? 0));
+    expect(outcomes.filter(({ printed }) => printed.includes("all is there and whole"))).toHaveLength(2);
+  },
+);
+
+test("a mark that a killed process left does not hold for ever", async () => {
+  mkdirSync(site.path(), { recursive: true });
+  writeFileSync(site.path("installing"), "");
+  expect((await install()).status).toBe(0);
+  expectWhole();
+}, 30_000);
 
 test("an index that has HTML only will do", async () => {
   site.registries.html = true;
