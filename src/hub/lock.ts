@@ -4,6 +4,7 @@ import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { OperatorError } from "../errors.ts";
 import { writeAtomically } from "../machine/atomic-write.ts";
+import { oneAtATime } from "../transfer/one-at-a-time.ts";
 import type { Repository } from "./hub.ts";
 
 /** Which commit of each repository a config is served with, in a file beside it. */
@@ -92,13 +93,19 @@ function dataIn(text: string): { readonly data: unknown } | { readonly reason: s
 }
 
 async function write(file: string, key: string, commit: string): Promise<void> {
-  const before = await textOf(file);
-  if (commitsIn(file, before).get(key) === commit) return;
-  const document = parseDocument(before.trim() === "" ? head(file) : before);
-  document.setIn(["commits", key], commit);
+  if (commitsIn(file, await textOf(file)).get(key) === commit) return;
+  const { signal } = new AbortController();
   try {
-    await writeAtomically(file, document.toString({ lineWidth: 0 }));
+    // Another process may write down what it has pulled.
+    await oneAtATime({ mark: `${file}.writing`, signal }, async () => {
+      const before = await textOf(file);
+      commitsIn(file, before);
+      const document = parseDocument(before.trim() === "" ? head(file) : before);
+      document.setIn(["commits", key], commit);
+      await writeAtomically(file, document.toString({ lineWidth: 0 }));
+    });
   } catch (error) {
+    if (error instanceof OperatorError) throw error;
     throw new OperatorError(`${file}: cannot be written (${reasonOf(error)})`, { cause: error });
   }
 }

@@ -1,9 +1,10 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { drivers } from "../../drivers/index.ts";
 import { run } from "../../src/cli/program.ts";
+import { openLock } from "../../src/hub/lock.ts";
 import { templates } from "../../src/templates/index.ts";
 import { terminalIn, withoutProgress } from "../cli/terminal-stand-in.ts";
 import { type RunningGateway, startGateway } from "../gateway-fixture.ts";
@@ -135,6 +136,13 @@ test("a commit in the config needs no lock", async () => {
   hub.publish(NEXT, {});
   expect((await pull()).printed).toContain(snapshot(COMMIT));
   expect(existsSync(lock)).toBe(false);
+});
+
+test("what several processes write down at the same time is all there", async () => {
+  const ids = Array.from({ length: 8 }, (_, at) => `databricks/dolly-${at}`);
+  await Promise.all(ids.map((id) => openLock(lock).record({ id, revision: "main" }, COMMIT)));
+  for (const id of ids) expect(await openLock(lock).commit({ id, revision: "main" })).toBe(COMMIT);
+  expect(readdirSync(home).sort()).toEqual([basename(lock), basename(config)]);
 });
 
 describe("what is wrong with a lock", () => {
