@@ -17,6 +17,7 @@ import type { Terminal } from "./terminal.ts";
 
 export interface DoctorFlags {
   readonly config?: string;
+  readonly cacheDir?: string;
   readonly json?: boolean;
 }
 
@@ -38,7 +39,8 @@ export async function doctorCommand(flags: DoctorFlags, parts: Parts): Promise<v
   const { terminal, drivers } = parts;
   const { env, home } = terminal;
   const loaded = load(flags, parts);
-  const cacheDir = "config" in loaded ? cacheFolder(loaded, terminal) : namedCacheFolder(undefined, terminal);
+  const cacheDir =
+    "config" in loaded ? cacheFolder(loaded, terminal) : namedCacheFolder(flags.cacheDir, terminal);
   const machine = thisMachine(drivers, cacheDir)();
   const findings = machineFindings({
     machine,
@@ -63,16 +65,15 @@ export async function doctorCommand(flags: DoctorFlags, parts: Parts): Promise<v
 }
 
 function load(
-  flags: DoctorFlags,
+  { config, cacheDir }: DoctorFlags,
   { terminal: { env, cwd }, drivers, templates }: Parts,
 ): LoadedConfig | { finding: Finding } {
   try {
-    return configFromFile(flags.config === undefined ? {} : { config: flags.config }, {
-      env,
-      cwd,
-      drivers,
-      templates,
-    });
+    const flags = {
+      ...(config === undefined ? {} : { config }),
+      ...(cacheDir === undefined ? {} : { cacheDir }),
+    };
+    return configFromFile(flags, { env, cwd, drivers, templates });
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     return {

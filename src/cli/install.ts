@@ -47,7 +47,10 @@ export async function installCommand(
       },
     });
     display.end();
-    terminal.print(report(packages, { folder, wasThere, bytes }));
+    const doctor = cacheDir === undefined ? "dolly doctor" : `dolly doctor --cache-dir ${cacheDir}`;
+    terminal.print(
+      `${report(packages, { folder, wasThere, bytes })} What the machine lacks tells: ${doctor}\n`,
+    );
   } finally {
     display.end();
     ignoreSignals();
@@ -81,5 +84,5 @@ function report(
   const done = wasThere
     ? `all is there and whole: ${gigabytes(bytes, 2)}`
     : `${gigabytes(bytes, 2)} installed`;
-  return `${packagesFolder(folder)}\n${lines.join("")}${done}. Each package's licence lies beside its libraries. What the machine lacks tells: dolly doctor\n`;
+  return `${packagesFolder(folder)}\n${lines.join("")}${done}. Each package's licence lies beside its libraries.`;
 }

@@ -26,6 +26,8 @@ export interface ProgramParts {
   readonly templates: readonly string[];
 }
 
+const CACHE_FOLDER = "folder of the gateway's cache (DOLLY_CACHE)";
+
 const SERVE_EXAMPLES = `
 Examples:
   dolly serve                                  the embedded model
@@ -121,7 +123,7 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
     .command("install")
     .description("Fetch the libraries that engines open to compute on GPUs, from their makers' packages.")
     .argument("<what>", "cuda: for both local engines, on Linux x64")
-    .option("--cache-dir <folder>", "folder of the gateway's cache (DOLLY_CACHE)")
+    .option("--cache-dir <folder>", CACHE_FOLDER)
     .action(async (what: string, flags: InstallFlags) => {
       const { installCommand } = await import("./install.ts");
       await installCommand(what, flags, { terminal, drivers });
@@ -133,6 +135,7 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
       "Look at this machine and at what a config wants of it, and say what is missing and how to mend it.",
     )
     .option("--config <file>", "config file (default: the embedded model; DOLLY_CONFIG)")
+    .option("--cache-dir <folder>", CACHE_FOLDER)
     .option("--json", "as JSON")
     .action(async (flags: DoctorFlags) => {
       const { doctorCommand } = await import("./doctor.ts");
@@ -142,10 +145,7 @@ function program({ terminal, drivers, templates }: ProgramParts): Command {
     .command("cache")
     .description("Look after converted and pulled models, and installed libraries.");
   const cached = (name: string): Command =>
-    cache
-      .command(name)
-      .option("--cache-dir <folder>", "folder of converted models (DOLLY_CACHE)")
-      .option("--json", "as JSON");
+    cache.command(name).option("--cache-dir <folder>", CACHE_FOLDER).option("--json", "as JSON");
   cached("list")
     .description("List them, the largest first.")
     .action(async (flags: CacheFlags) => (await import("./cache.ts")).listCache(flags, terminal));

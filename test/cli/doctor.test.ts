@@ -106,3 +106,12 @@ test("a config of an older form is told with the new one, and works", async () =
     }),
   );
 });
+
+test.each(["version: 1\nmodels: { m: { placements: [{ driver: fake }] } }\n", "models: {}\n"])(
+  "--cache-dir names the cache to look at, whatever the config: %s",
+  async (config) => {
+    writeFileSync(join(folder, "d.yaml"), config);
+    const { printed } = await dolly("--config", "d.yaml", "--cache-dir", "elsewhere");
+    expect(printed).toContain(`Cache of converted models: ${join(folder, "elsewhere")}`);
+  },
+);
