@@ -160,7 +160,11 @@ function refuseForeignOptions(driver: string, flags: ServeFlags, drivers: readon
   }
   for (const name of DRIVER_FLAGS) {
     if (flags[name] === undefined || name in options) continue;
-    throw new OperatorError(`--${name}: the driver "${driver}" has no such option`, { exitStatus: 2 });
+    const other = drivers.find(({ options: { shape } }) => "model" in shape && name in shape);
+    const remedy = other === undefined ? "" : `; --driver ${other.name} has`;
+    throw new OperatorError(`--${name}: the driver "${driver}" has no such option${remedy}`, {
+      exitStatus: 2,
+    });
   }
 }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { drivers } from "../../drivers/index.ts";
 import { run } from "../../src/cli/program.ts";
 import { testDrivers } from "../config/drivers.ts";
 import { terminalIn } from "./terminal-stand-in.ts";
@@ -69,6 +70,13 @@ test.each([
 ])("%j is refused: %s", async (argv, message) => {
   const { status, noted } = await dolly(...argv);
   expect(noted).toContain(message);
+  expect(status).toBe(2);
+});
+
+test("an option that another driver has is refused with that driver's name", async () => {
+  const terminal = terminalIn(folder);
+  const status = await run(["serve", ".", "--block", "32"], { terminal, drivers, templates: ["plain"] });
+  expect(terminal.noted).toContain('--block: the driver "llama-cpp" has no such option; --driver onnx has');
   expect(status).toBe(2);
 });
 

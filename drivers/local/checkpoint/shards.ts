@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { fault, hasEntry, type OpenFile, openInside, parseJson, readText } from "./files.ts";
@@ -26,7 +27,10 @@ export async function openWeights(folder: string): Promise<StoredWeights> {
     if (await hasEntry(folder, index)) return openFiles(folder, await readIndex(folder, index), read);
   }
   const names = LAYOUTS.flatMap(({ single, index }) => [single, index]);
-  throw fault(folder, `holds no weights: none of ${names.join(", ")}`);
+  const entries = await readdir(folder);
+  const graph = entries.some((name) => name.endsWith(".onnx"));
+  const remedy = graph ? "; for its ONNX model take the driver onnx (--driver onnx)" : "";
+  throw fault(folder, `holds no weights: none of ${names.join(", ")}${remedy}`);
 }
 
 /** Whether a folder holds weights in a form that `openWeights` reads. */

@@ -346,7 +346,10 @@ test("what is missing from a folder is named", async () => {
   expect(await refusal(join(newFolder(), "nowhere"))).toMatch(/nowhere: no such file or folder/);
   expect(await refusal(join(tinyCheckpoint(), "config.json"))).toMatch(/is not a checkpoint folder/);
   expect(await refusal(newFolder())).toMatch(/config\.json: no such file/);
-  expect(await refusal(checkpointFolder({}))).toMatch(/holds no weights: none of model\.safetensors/);
+  expect(await refusal(checkpointFolder({}))).toMatch(
+    /holds no weights: none of model\.safetensors.*\.json$/,
+  );
+  expect(await refusal(checkpointFolder({ "model.onnx": "" }))).toMatch(/holds no weights: .*--driver onnx/);
   const beyond = {
     ...TINY_TOKENIZER,
     added_tokens: [{ id: 40, content: "x", special: true, normalized: false }],
