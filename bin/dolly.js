@@ -4,7 +4,7 @@ const [major, minor] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 19)) {
   console.error(
     `dolly: Node ${process.versions.node} is too old; version 22.19 or later is required. ` +
-      "On Linux x64, `npm ci` brings its own Node 24: use `npm start -- …` or `npx -c 'dolly …'`.",
+      "On Linux x64, `npm ci` brings its own Node 24: use `npm start -- …` or `npx dolly …`.",
   );
   process.exit(1);
 }
