@@ -16,11 +16,11 @@ export interface Attempt {
   readonly driver: string;
 }
 
-/** A second attempt beside the first, which is slow to its first token. One of `gone` and `won` comes, once. */
+/** A second attempt beside the first, which is slow to its first token. One of `gone` and `won` comes, once, unless the client leaves. */
 export interface Rival {
   /** As `GenerationObserver.leased`. */
   leased(request: GenerationRequest): GenerationRequest;
-  /** It failed, or (undefined) the first gave a token before. */
+  /** It failed, or (undefined) the first gave a token, or refused the request, before. */
   gone(error: unknown): void;
   /** It is the attempt from now on; the first has failed, or has given no token. */
   won(): void;

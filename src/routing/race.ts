@@ -133,16 +133,21 @@ export class Race {
     const code = error instanceof GatewayError ? error.code : "internal_error";
     this.attempts.push({ ...this.#told(contender), error: code });
     this.#worst = this.#worst === undefined ? error : moreTelling(this.#worst, error);
-    if (!givesWay(error)) throw error;
     const alone = this.#running.length === 0;
+    const isHedge = this.#isHedge(contender);
+    const rival = alone ? undefined : this.#hedge?.rival;
+    if (isHedge) rival?.gone(error);
+    if (!givesWay(error)) {
+      if (!isHedge) rival?.gone(undefined);
+      throw error;
+    }
     if (alone && (this.#queue.length === 0 || (costsRetry(error) && !this.#mayRetry()))) throw this.#worst;
     const { id } = contender.attempt;
     this.#parts.log.warn({ model: route.name, placement: id, err: error }, "trying the next placement");
     if (alone) observer.gaveWay(error);
-    else if (this.#isHedge(contender)) this.#hedge?.rival.gone(error);
-    else {
+    else if (!isHedge) {
       observer.gaveWay(error);
-      this.#hedge?.rival.won();
+      rival?.won();
     }
   }
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { routerSettings, routingRules } from "../../src/config/routing.ts";
 import { type GenerationRequest, NEUTRAL, ORDINARY } from "../../src/core/generation.ts";
+import { type GenerationObserver, unobservedGeneration } from "../../src/core/observer.ts";
 import { GatewayError } from "../../src/errors.ts";
 import { generate } from "../../src/routing/generate.ts";
 import { FirstTokenTimes, type Hedging, hedgeDelay } from "../../src/routing/hedging.ts";
@@ -22,10 +23,10 @@ const request: GenerationRequest = {
 const crash = new GatewayError("engine_crashed", "The engine died.");
 
 /** One that has begun, and gives its first token when the gate opens. */
-function slow(): { driver: TestDriver; opens: () => void; fails: () => void } {
+function slow(): { driver: TestDriver; opens: () => void; fails: (error?: Error) => void } {
   const token = gate();
   const driver = testDriver({ before: async (index) => (index === 1 ? token.passed : undefined) });
-  return { driver, opens: token.open, fails: () => token.fail(crash) };
+  return { driver, opens: token.open, fails: (error = crash) => token.fail(error) };
 }
 
 /** What was done has come as far as it can without a clock. */
@@ -36,7 +37,7 @@ async function raceOf(drivers: readonly TestDriver[], rules: Parameters<typeof t
   const hedging: Hedging = { afterMs: DELAY };
   const route = testRoute(drivers, { routing: testRouting({ hedging, ...rules }) });
   for (const placement of route.placements) (await fixture.pool.acquire(route, placement, never)).release();
-  const ask = (signal = never) => {
+  const ask = (signal = never, observer = unobservedGeneration()) => {
     const routings: Routing[] = [];
     const hints = {
       prefix: () => "",
@@ -45,7 +46,7 @@ async function raceOf(drivers: readonly TestDriver[], rules: Parameters<typeof t
     };
     const done = (async () => {
       const types: string[] = [];
-      for await (const { type } of generate(fixture.parts, route, () => request, signal, undefined, hints))
+      for await (const { type } of generate(fixture.parts, route, () => request, signal, observer, hints))
         types.push(type);
       return types;
     })();
@@ -132,6 +133,32 @@ test("a failure of either leaves the answer to the other; of both, to the next",
     { error: "engine_crashed" },
     { id: "tiny/2" },
   ]);
+});
+
+test.each([
+  ["the second refuses the request", 1, "invalid_value", ["invalid_value"]],
+  ["the first refuses it", 0, "invalid_value", ["lost"]],
+  ["the second fails", 1, "engine_crashed", ["engine_crashed"]],
+  ["the first fails", 0, "engine_crashed", ["won"]],
+] as const)("what became of a second attempt is told once: %s", async (_, which, code, outcome) => {
+  const both = [slow(), slow()];
+  const race = await raceOf(both.map(({ driver }) => driver));
+  const outcomes: unknown[] = [];
+  const observer: GenerationObserver = {
+    ...unobservedGeneration(),
+    hedge: () => ({
+      leased: (leased) => leased,
+      gone: (error) => outcomes.push(error instanceof GatewayError ? error.code : "lost"),
+      won: () => outcomes.push("won"),
+    }),
+  };
+  const { done } = race.ask(never, observer);
+  await race.pass(DELAY);
+  both[which]?.fails(new GatewayError(code, "No."));
+  await settled();
+  both[1 - which]?.opens();
+  await done.catch(() => undefined);
+  expect(outcomes).toEqual(outcome);
 });
 
 test("a second attempt is a retry: none without budget, nor beyond num_retries, and none to a model that must be loaded", async () => {
