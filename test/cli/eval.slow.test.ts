@@ -94,8 +94,8 @@ describe("dolly eval perplexity", () => {
 
   test("a model that the config has not is named", async () => {
     const { status, noted } = await perplexity(file("one.txt", "One.\n"), "dolly-v2-huge");
-    expect(noted).toMatch(/dolly-v2-huge/);
-    expect(status).toBe(1);
+    expect(noted).toMatch(/^dolly: --model dolly-v2-huge: .* there are dolly-v2-tiny,/m);
+    expect(status).toBe(2);
   });
 });
 

@@ -10,6 +10,10 @@ import { terminalIn } from "./terminal-stand-in.ts";
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "dolly-cli-"));
+  writeFileSync(
+    join(folder, "two.yaml"),
+    "version: 1\nmodels: { one: { aliases: [uno], placements: [{ driver: llama-cpp, model: ./x }] } }\n",
+  );
 });
 afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
@@ -65,6 +69,12 @@ test.each([
   [["serve", ".", "--type", "q8"], '--type: expected one of "f16", "q8_0", found "q8"; did you mean "q8_0"?'],
   [["serve", ".", "--port", "many"], '--port: expected a number, found "many"'],
   [["serve", ".", "--port", "70000"], "--port: too big: expected number to be <=65535, found 70000"],
+  [["eval", "perplexity", "--text", "t.txt"], "required option '--model <name>'"],
+  [
+    ["eval", "perplexity", "--model", "nope", "--text", "t.txt", "--config", "two.yaml"],
+    "two.yaml has no such model; there are one, uno. --config",
+  ],
+  [["eval", "card", "--model", "nope", "--config", "two.yaml"], "--model nope: "],
   [["serve", "--config", "none.yaml"], "none.yaml: no such file"],
   [["config", "check", "."], "it is a folder, not a file"],
 ])("%j is refused: %s", async (argv, message) => {
