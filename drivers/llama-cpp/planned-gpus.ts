@@ -25,7 +25,9 @@ export function plannedGpus(
   // `auto` takes them in this order (library.ts).
   const build = gpu === "auto" ? ["metal", "cuda", "vulkan"].find((one) => providers.includes(one)) : gpu;
   if (build === undefined || build === "none" || layers === 0) return ON_CPU;
-  if (!providers.includes(build)) return `the ${build} build of llama.cpp is not installed`;
+  if (!providers.includes(build)) {
+    return `the ${build} build of llama.cpp is not installed${build === "cuda" ? ": dolly install cuda" : ""}`;
+  }
   const usable = gpus.flatMap(({ vendor }, place) =>
     build === "cuda" && vendor !== "nvidia" ? [] : [place],
   );

@@ -141,7 +141,7 @@ test("a GPU without the build that uses it is not planned with", async () => {
   );
   const { models } = JSON.parse(printed) as { models: { rows: PlanRow[] }[] };
   expect(models[0]?.rows).toMatchObject([
-    { verdict: "impossible", rule: "the cuda build of llama.cpp is not installed" },
+    { verdict: "impossible", rule: "the cuda build of llama.cpp is not installed: dolly install cuda" },
     { verdict: "chosen", device: "cpu" },
   ]);
 });
