@@ -27,7 +27,11 @@ const listingSchema = z.looseObject({
     z.looseObject({
       rfilename: z.string(),
       size: z.int().min(0).nullish(),
-      blobId: z.string().nullish(),
+      // It becomes a file's name.
+      blobId: z
+        .string()
+        .regex(/^[0-9a-f]{40}$/)
+        .nullish(),
       lfs: z.looseObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/), size: z.int().min(0) }).nullish(),
     }),
   ),

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { OperatorError } from "../errors.ts";
 import { sizeOf } from "../transfer/fetch-whole.ts";
@@ -49,10 +49,27 @@ export async function pull(
       `${repository.id}: holds no weights that are served (model.safetensors or pytorch_model.bin, or their shards)`,
     );
   }
-  const mark = join(folder, MARK);
-  return oneAtATime({ mark, signal }, () =>
-    fetchFiles(hub, repository, { commit, needed, signal, onProgress }),
-  );
+  const fetching = { commit, needed, signal, onProgress };
+  if (await isThere(folder, repository, fetching)) {
+    const bytes = sumOf(needed);
+    onProgress(bytes, bytes);
+    return { folder: join(folder, "snapshots", commit), commit, bytes };
+  }
+  return oneAtATime({ mark: join(folder, MARK), signal }, () => fetchFiles(hub, repository, fetching));
+}
+
+const sumOf = (files: readonly HubFile[]): number => files.reduce((sum, { bytes }) => sum + bytes, 0);
+
+/** Whether nothing is left to be written: the cache may be one that cannot be written to. */
+async function isThere(
+  folder: string,
+  { revision }: Repository,
+  { commit, needed }: Pick<Fetching, "commit" | "needed">,
+): Promise<boolean> {
+  const sizes = await Promise.all(needed.map(({ name }) => sizeOf(join(folder, "snapshots", commit, name))));
+  if (!needed.every(({ bytes }, at) => sizes[at] === bytes)) return false;
+  if (revision === commit) return true;
+  return commit === (await readFile(join(folder, "refs", revision), "utf8").catch(() => undefined));
 }
 
 /** The files of a commit into the cache. */
@@ -63,7 +80,7 @@ async function fetchFiles(
 ): Promise<Pulled> {
   const folder = repositoryFolder(hub, repository);
   await requireRoom(hub, folder, needed);
-  const total = needed.reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = sumOf(needed);
   let done = 0;
   const onBytes = (bytes: number): void => {
     done += bytes;

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
   existsSync,
   lstatSync,
@@ -8,6 +9,8 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -60,8 +63,14 @@ test("a model is fetched into the layout that transformers uses, and not again",
   expect(lstatSync(join(snapshot(), WEIGHTS)).isSymbolicLink()).toBe(true);
   expect(readFileSync(join(repository(), "refs", "main"), "utf8")).toBe(COMMIT);
   expect(readdirSync(join(repository(), "blobs")).filter((name) => name.endsWith(".incomplete"))).toEqual([]);
-  const before = hub.asked.length;
+  const written = () =>
+    [repository(), snapshot(), join(snapshot(), WEIGHTS), join(repository(), "refs", "main")].map(
+      (path) => lstatSync(path, { bigint: true }).ctimeNs,
+    );
+  const [before, then] = [hub.asked.length, written()];
   expect((await pull()).status).toBe(0);
+  // The cache may be one that cannot be written to.
+  expect(written()).toEqual(then);
   expect(hub.asked.slice(before).map(({ path }) => path)).toEqual([
     "/api/models/databricks/dolly/revision/main",
   ]);
@@ -142,6 +151,25 @@ describe("what goes wrong on the way", () => {
   test("a Hub that is away is named", async () => {
     const outcome = await pull("databricks/dolly", { HF_ENDPOINT: "http://127.0.0.1:1" });
     expect(outcome.noted).toMatch(/http:\/\/127\.0\.0\.1:1 cannot be reached/);
+  });
+
+  test("a listing whose ids lead out of the cache is refused", async () => {
+    const rfilename = "config.json";
+    const siblings = [
+      { rfilename: WEIGHTS, size: 5, blobId: "0".repeat(40) },
+      { rfilename, size: 5, blobId: "../../../../outside" },
+    ];
+    const server = createServer((_request, response) => {
+      response.setHeader("content-type", "application/json").end(JSON.stringify({ sha: COMMIT, siblings }));
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const { status, noted } = await pull("databricks/dolly", { HF_ENDPOINT: `http://127.0.0.1:${port}` });
+    server.close();
+    expect(status).toBe(1);
+    expect(noted).toMatch(/does not speak the Hub's protocol/);
+    expect(existsSync(join(home, "hub"))).toBe(false);
   });
 
   test.each(["dolly", "../x/y", "a/b/c", "-a/b"])("%s is no repository", async (name) => {
