@@ -18,6 +18,10 @@ export interface Registries {
   npm(name: string): Registry;
 }
 
+/** Where packages are published for everybody. */
+const publicAt = (name: string): string => `https://${name}.org`;
+const PUBLIC = { pypi: `${publicAt("pypi")}/simple`, npm: publicAt("registry.npmjs") };
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 interface Surroundings {
@@ -34,7 +38,7 @@ export function registriesOf({ env, home, cwd }: Surroundings): Registries {
 function pythonIndex(env: Environment): Registry {
   const setting =
     ["PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"].find((name) => env[name]) ?? "PIP_INDEX_URL";
-  return registryAt(env[setting] || "https://pypi.org/simple", setting);
+  return registryAt(env[setting] || PUBLIC.pypi, setting);
 }
 
 function npmRegistry([scope]: readonly string[], { env, home, cwd }: Surroundings): Registry {
@@ -43,7 +47,7 @@ function npmRegistry([scope]: readonly string[], { env, home, cwd }: Surrounding
   const settings = files.map((file) => npmSettings(file, env));
   const kept = (name: string) => settings.map((one) => one.get(name)).find((value) => value);
   const url = kept(`${scope}:registry`) ?? (own || undefined) ?? kept("registry");
-  const registry = registryAt(url ?? "https://registry.npmjs.org", "npm_config_registry");
+  const registry = registryAt(url ?? PUBLIC.npm, "npm_config_registry");
   const token = kept(`${registry.base.replace(/^https?:/, "")}/:_authToken`);
   return token === undefined ? registry : { ...registry, authorization: `Bearer ${token}` };
 }
