@@ -11,14 +11,7 @@ import { STEP_TOKENS } from "../local/options.ts";
 import { computingThreads } from "../local/threads.ts";
 import { convertToOnnx, hasBlocks } from "./convert.ts";
 import type { OnnxEngineOptions } from "./engine-options.ts";
-import {
-  type Block,
-  DEFAULT_BLOCK,
-  type OnnxType,
-  type Precision,
-  type Provider,
-  precisionOf,
-} from "./graph/precision.ts";
+import { type Block, DEFAULT_BLOCK, type OnnxType, type Provider, precisionOf } from "./graph/precision.ts";
 import { CONVERTER_VERSION, DATA_FILE, type Manifest, MODEL_FILE } from "./manifest.ts";
 import { matrixBytes, widenedBytes } from "./matrix-bytes.ts";
 import type { OnnxOptions } from "./options.ts";
@@ -57,10 +50,7 @@ export function checkpointSource(header: CheckpointHeader, options: OnnxOptions)
             onProgress: (fraction) => onProgress({ task, fraction }),
           }),
       });
-      const parts = precisionOf(type, block, provider);
-      const prepack = options.prepack && provider === "cpu";
-      const made = { header, folder, parts, fingerprint: fingerprint(content, precision, provider), prepack };
-      return prepared(made, context, signal);
+      return prepared({ header, folder, content, type, block, options }, context, signal);
     },
   };
 }
@@ -69,8 +59,9 @@ export function checkpointSource(header: CheckpointHeader, options: OnnxOptions)
 export function convertedSource(
   header: CheckpointHeader,
   manifest: Manifest,
-  { model, type, block, prepack, provider }: OnnxOptions,
+  options: OnnxOptions,
 ): GraphSource {
+  const { model, type, block, provider } = options;
   const { folder } = header;
   const precision = precisionName(manifest.type, manifest.block);
   if ((type ?? manifest.type) !== manifest.type || (block ?? manifest.block) !== manifest.block) {
@@ -99,14 +90,8 @@ export function convertedSource(
           await file.close();
         }
       }
-      const parts = precisionOf(manifest.type, manifest.block ?? DEFAULT_BLOCK, provider);
-      const made = {
-        header,
-        folder,
-        parts,
-        fingerprint: fingerprint(manifest.source, precision, provider),
-        prepack: prepack && provider === "cpu",
-      };
+      const { source: content, type: kept, block: size } = manifest;
+      const made = { header, folder, content, type: kept, block: size ?? DEFAULT_BLOCK, options };
       return prepared(made, context, signal);
     },
   };
@@ -115,20 +100,25 @@ export function convertedSource(
 interface Built {
   readonly header: CheckpointHeader;
   readonly folder: string;
-  readonly parts: Precision;
-  readonly fingerprint: string;
-  /** Whether a copy is wanted that loads faster. */
-  readonly prepack: boolean;
+  /** Hash of the checkpoint. */
+  readonly content: string;
+  readonly type: OnnxType;
+  readonly block: Block;
+  readonly options: Pick<OnnxOptions, "provider" | "prepack">;
 }
 
 async function prepared(
-  { header: { config }, folder, parts, fingerprint, prepack }: Built,
+  { header: { config }, folder, content, type, block, options: { provider, prepack } }: Built,
   context: LoadContext,
   signal: AbortSignal,
 ): Promise<PreparedGraph> {
+  const parts = precisionOf(type, block, provider);
+  const precision = precisionName(type, hasBlocks(type) ? block : null);
+  const fingerprint = fingerprintOf(content, precision, provider);
   const bytes = await sizeOf(folder);
   const model = join(folder, MODEL_FILE);
-  const modelPath = prepack ? await prepacked({ model, bytes, fingerprint }, context, signal) : model;
+  const modelPath =
+    prepack && provider === "cpu" ? await prepacked({ model, bytes, fingerprint }, context, signal) : model;
   return {
     fingerprint,
     engine({ slots, contextLength, threads, memoryCheck, cuda }: EngineRoom) {
@@ -172,7 +162,7 @@ const precisionName = (type: OnnxType, block: Block | null): string =>
 const gpuOnly = (provider: Provider): string[] => (provider === "cpu" ? [] : [provider]);
 
 /** Changes with the weights' content, their precision, what computes and the engine's release. */
-function fingerprint(content: string, precision: string, provider: Provider): string {
+function fingerprintOf(content: string, precision: string, provider: Provider): string {
   return createHash("sha256")
     .update(JSON.stringify(["onnx", ORT_RELEASE, content, precision, ...gpuOnly(provider)]))
     .digest("hex")

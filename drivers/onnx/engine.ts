@@ -1,5 +1,6 @@
 import { arch, platform } from "node:process";
 import { gigabytes } from "../../src/core/gigabytes.ts";
+import { MAKE_IT_FIT } from "../../src/core/need.ts";
 import type { EngineModule } from "../local/engine.ts";
 import { preload } from "../local/preload.ts";
 import { requireMemory } from "../local/require-memory.ts";
@@ -65,7 +66,6 @@ function requireLimit(needed: number, limit: number | null): void {
 function requireGpuMemory(needed: number, free: number): void {
   if (needed <= free) return;
   throw new Error(
-    `the model needs about ${gigabytes(needed)} of the GPU's memory and ${gigabytes(free)} are free; ` +
-      "lower parallel or max_model_len, take a smaller type, or set memory_check: false",
+    `the model needs about ${gigabytes(needed)} of the GPU's memory and ${gigabytes(free)} are free; ${MAKE_IT_FIT}`,
   );
 }

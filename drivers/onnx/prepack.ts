@@ -1,12 +1,12 @@
 import { fork } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { mkdir, statfs } from "node:fs/promises";
 import { arch, cpus } from "node:os";
 import { extname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import type { LoadContext } from "../../src/core/driver.ts";
+import { freeSpace } from "../../src/machine/free-space.ts";
 import { hashFiles } from "../local/checkpoint/content-hash.ts";
 import { openFile } from "../local/checkpoint/files.ts";
 import { cachedModel, type MadeFile } from "../local/model-cache.ts";
@@ -66,9 +66,7 @@ export async function prepacked(
 }
 
 async function requireDisk(folder: string, needed: number): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const { bavail, bsize } = await statfs(folder);
-  const free = bavail * bsize;
+  const free = await freeSpace(folder);
   if (free < needed) {
     throw new Error(`${folder}: has ${free} bytes free on its disk, and ${needed} may be needed`);
   }

@@ -56,6 +56,9 @@ export interface ModelNeed {
   readonly process: number;
 }
 
+/** What to change where there is less. */
+export const MAKE_IT_FIT = "lower parallel or max_model_len, take a smaller type, or set memory_check: false";
+
 /** Bytes that must be there. */
 export const neededBytes = ({
   weights,

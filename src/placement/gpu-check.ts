@@ -1,6 +1,6 @@
 import type { BoundDriver } from "../core/driver.ts";
 import type { MachineFacts } from "../core/machine.ts";
-import type { ModelNeed } from "../core/need.ts";
+import { MAKE_IT_FIT, type ModelNeed } from "../core/need.ts";
 import { OperatorError } from "../errors.ts";
 import { roomOf, shortage } from "./room.ts";
 
@@ -24,9 +24,7 @@ export function withGpuCheck(bound: BoundDriver, { machineNow, need }: GpuCheck)
       if (typeof needed === "object" && needed?.device === "gpu") {
         const short = shortage({ ...roomOf(needed, machine), host: null });
         if (short !== undefined) {
-          throw new OperatorError(
-            `the model ${short}; lower parallel or max_model_len, take a smaller type, or set memory_check: false`,
-          );
+          throw new OperatorError(`the model ${short}; ${MAKE_IT_FIT}`);
         }
       }
       signal.throwIfAborted();

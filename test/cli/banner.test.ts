@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { banner } from "../../src/cli/banner.ts";
 import { plan } from "../../src/placement/plan.ts";
+import { machineWith } from "../machine/facts-stand-in.ts";
 import { testRoute } from "../routing/stand-ins.ts";
 
 const facts = { driver: "llama-cpp", precision: "q8_0", contextLength: 2048 };
@@ -42,15 +43,7 @@ test.each([
 });
 
 test("a choice of placements is told, with what decided", () => {
-  const machine = {
-    platform: "linux",
-    arch: "x64",
-    cores: 8,
-    memory: 32e9,
-    availableMemory: 20e9,
-    gpus: [],
-    providers: [],
-  };
+  const machine = machineWith();
   const need = {
     precision: "int4",
     device: "cpu",

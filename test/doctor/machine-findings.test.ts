@@ -3,24 +3,7 @@ import { llamaCpp } from "../../drivers/llama-cpp/index.ts";
 import { onnx } from "../../drivers/onnx/index.ts";
 import type { MachineFacts } from "../../src/core/machine.ts";
 import { machineFindings } from "../../src/doctor/machine-findings.ts";
-
-const machine = (more: Partial<MachineFacts> = {}): MachineFacts => ({
-  platform: "linux",
-  arch: "x64",
-  cores: 8,
-  memory: 32e9,
-  availableMemory: 20e9,
-  gpus: [],
-  providers: [],
-  ...more,
-});
-const a10 = {
-  vendor: "nvidia",
-  name: "NVIDIA A10",
-  memory: 24e9,
-  freeMemory: 23e9,
-  computeCapability: 8.6,
-} as const;
+import { a10, machineWith } from "../machine/facts-stand-in.ts";
 
 function findings(facts: MachineFacts, { node = "v24.1.0", flags = "avx2 f16c", libraries = [""] } = {}) {
   return machineFindings({
@@ -33,7 +16,7 @@ function findings(facts: MachineFacts, { node = "v24.1.0", flags = "avx2 f16c", 
 }
 
 test("a plain machine has nothing wrong", () => {
-  const all = findings(machine());
+  const all = findings(machineWith());
   expect(all.filter(({ state }) => state === "warning" || state === "problem")).toEqual([]);
   expect(all).toContainEqual(
     expect.objectContaining({ what: "Processor", detail: expect.stringContaining("A Processor, avx2 f16c") }),
@@ -41,16 +24,16 @@ test("a plain machine has nothing wrong", () => {
 });
 
 test("each thing that is missing comes with what mends it", () => {
-  expect(findings(machine(), { node: "v20.11.0" })).toContainEqual(
+  expect(findings(machineWith(), { node: "v20.11.0" })).toContainEqual(
     expect.objectContaining({ what: "Node", state: "problem", mend: expect.stringContaining("Node 24") }),
   );
-  expect(findings(machine(), { flags: "sse4_2" })).toContainEqual(
+  expect(findings(machineWith(), { flags: "sse4_2" })).toContainEqual(
     expect.objectContaining({ what: "Processor", state: "warning", detail: expect.stringContaining("AVX2") }),
   );
 });
 
 test("of an NVIDIA GPU the driver's library is wanted", () => {
-  const gpu = machine({ gpus: [a10] });
+  const gpu = machineWith({ gpus: [a10] });
   expect(findings(gpu)).toContainEqual({
     what: "NVIDIA driver",
     state: "problem",
@@ -62,7 +45,7 @@ test("of an NVIDIA GPU the driver's library is wanted", () => {
     state: "ok",
     detail: "/usr/lib64/libcuda.so.1",
   });
-  for (const without of [machine(), machine({ gpus: [{ ...a10, vendor: "amd" }] })]) {
+  for (const without of [machineWith(), machineWith({ gpus: [{ ...a10, vendor: "amd" }] })]) {
     expect(findings(without).some(({ what }) => what === "NVIDIA driver")).toBe(false);
   }
 });
@@ -71,8 +54,8 @@ test.each([
   [llamaCpp, "CUDA build of llama.cpp"],
   [onnx, "CUDA build of ONNX Runtime"],
 ])("an NVIDIA GPU wants the CUDA build of each engine", (driver, what) => {
-  expect(driver.diagnose(machine(), "/nowhere")).not.toContainEqual(expect.objectContaining({ what }));
-  expect(driver.diagnose(machine({ gpus: [a10] }), "/nowhere")).toContainEqual({
+  expect(driver.diagnose(machineWith(), "/nowhere")).not.toContainEqual(expect.objectContaining({ what }));
+  expect(driver.diagnose(machineWith({ gpus: [a10] }), "/nowhere")).toContainEqual({
     what,
     state: "warning",
     detail: expect.stringContaining("not installed"),

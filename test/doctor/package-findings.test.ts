@@ -6,6 +6,7 @@ import { drivers } from "../../drivers/index.ts";
 import { type NativePackage, PACKAGE_MANIFEST, packageFolder } from "../../src/core/native-package.ts";
 import { packageFindings } from "../../src/doctor/package-findings.ts";
 import { packagesOf } from "../../src/native/packages.ts";
+import { a10 } from "../machine/facts-stand-in.ts";
 
 let cacheDir: string;
 beforeEach(() => {
@@ -16,13 +17,6 @@ afterEach(() => {
 });
 
 const packages = packagesOf(drivers);
-const gpu = {
-  vendor: "nvidia",
-  name: "NVIDIA A10",
-  memory: 24e9,
-  freeMemory: 23e9,
-  computeCapability: 8.6,
-} as const;
 const linux = { platform: "linux", arch: "x64", gpus: [] };
 
 /** What an installer leaves, with one small library. */
@@ -47,7 +41,7 @@ test("both engines' packages are counted, those that they share once", () => {
 
 test("nothing is installed: a note, and where there is an NVIDIA GPU a warning with the command", async () => {
   expect(await found()).toEqual([expect.objectContaining({ what: "CUDA libraries", state: "note" })]);
-  expect(await found({ ...linux, gpus: [gpu] })).toEqual([
+  expect(await found({ ...linux, gpus: [a10] })).toEqual([
     {
       what: "CUDA libraries",
       state: "warning",

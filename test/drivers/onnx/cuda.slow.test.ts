@@ -126,6 +126,16 @@ describe.runIf(compilerAtHand)("a GPU by CUDA's runtime, of which a stand-in is 
     return buildRuntime(join(folder, `libcudart-${built}.so`), ...definitions);
   }
 
+  /** A build that is not there; what is looked at before it is opened is. */
+  const absentLibrary = (cudart: string) => ({
+    path: "/no/libonnxruntime.so",
+    release: "",
+    install: "",
+    folder: "",
+    preload: [],
+    cudart,
+  });
+
   test("what cannot be taken is told in CUDA's words", () => {
     expect(() => new CudaDevice(runtime("STAND_IN_GPUS=0"), 0)).toThrow(
       "CUDA, looking for GPUs: no CUDA-capable device is detected",
@@ -140,14 +150,7 @@ describe.runIf(compilerAtHand)("a GPU by CUDA's runtime, of which a stand-in is 
   test("a GPU that the library has no kernels for is refused before anything is loaded", async () => {
     const load = (compute: "f16" | "bf16", capability: number) => {
       const cudart = runtime(`STAND_IN_CAPABILITY=${capability}`);
-      const library = {
-        path: "/no/libonnxruntime.so",
-        release: "",
-        install: "",
-        folder: "",
-        preload: [],
-        cudart,
-      };
+      const library = absentLibrary(cudart);
       const settings = { device: 0, memoryLimit: null, graphs: false };
       return loadEngine(folder, embeddedModel, { compute, cuda: { library, settings } });
     };
@@ -160,14 +163,7 @@ describe.runIf(compilerAtHand)("a GPU by CUDA's runtime, of which a stand-in is 
 
   test("a model that finds no room is refused before it is loaded, with both figures", async () => {
     const cudart = runtime("STAND_IN_BYTES=(1ull<<30)");
-    const library = {
-      path: "/no/libonnxruntime.so",
-      release: "",
-      install: "",
-      folder: "",
-      preload: [],
-      cudart,
-    };
+    const library = absentLibrary(cudart);
     const { config } = await readCheckpointHeader(embeddedModel);
     const load = (matrixBytes: number, memoryLimit: number | null) => {
       const widened = widenedBytes(config, precisionOf("q8", 128, "cuda"));
